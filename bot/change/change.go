@@ -1,0 +1,144 @@
+// Package change makes changes to settings that can be undone.
+//
+// A Record holds what one outage changes, step by step, each with the value that was there before. The functions of
+// this package that decide are pure; the Engine carries out what they say over a Platform, and writes every state into
+// a Journal before it acts on it.
+package change
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Key names a resource: one thing that can be set, such as gladly/chat/web-shop/hours/monday. Its first word is the
+// platform. Keys are stable: they are what locks and records hold on to.
+type Key string
+
+// Platform returns the first word of the key, which chooses the Platform.
+func (k Key) Platform() string {
+	name, _, _ := strings.Cut(string(k), "/")
+	return name
+}
+
+// Value is what a resource is set to. Two values are the same when their Raw bytes are; people see Text.
+type Value struct {
+	Raw  []byte `json:"raw"`
+	Text string `json:"text"`
+}
+
+// Equal reports whether v and o are the same to the platform.
+func (v Value) Equal(o Value) bool { return bytes.Equal(v.Raw, o.Raw) }
+
+// Way is how a step is done.
+type Way string
+
+// The ways.
+const (
+	Auto   Way = "auto"   // the bot calls an API
+	Flag   Way = "flag"   // the bot sets a flag of ours, for which an IVR or a web page asks
+	Guided Way = "guided" // a person is told what to click
+)
+
+// Resource is one thing that can be set.
+type Resource struct {
+	Key    Key    `json:"key"`
+	Action string `json:"action"` // the playbook's action that concerns it
+	Target string `json:"target"` // what people choose: the id of a Glad App, a phone number
+	Label  string `json:"label"`  // the target's name: "Web shop"
+	Name   string `json:"name"`   // what of it: "Wednesday", "message", "Initial IVR"
+	Way    Way    `json:"way"`
+}
+
+// Request is what somebody wants done, as far as it is known before any value is read.
+type Request struct {
+	Action    string
+	Targets   []string          // of Resource.Target; empty means all
+	Inputs    map[string]string // texts, by input id ("message", "ivr")
+	From      time.Time
+	Until     time.Time      // the deadline
+	Zone      *time.Location // the organisation's
+	Resources []Resource     // the catalogue
+}
+
+// Platform is where settings live.
+type Platform interface {
+	// Resources lists what can be set.
+	Resources(ctx context.Context) ([]Resource, error)
+	// Plan says which steps a request takes, in the order in which they should be done. It is pure.
+	Plan(Request) ([]Step, error)
+	// Read returns the present value. A read that fails is not a guess.
+	Read(ctx context.Context, k Key) (Value, error)
+	// Write sets k to want; was is the value that the caller saw, for platforms that can compare. An error that is
+	// ErrRefused means that nothing was written; after any other the outcome is unknown.
+	Write(ctx context.Context, k Key, want, was Value) error
+	// Guide tells a person how to set k to want.
+	Guide(k Key, want Value) Guide
+}
+
+// Guide is what a person needs for a guided step.
+type Guide struct {
+	Path     string // the way through the screens
+	Question string // asks for the value that is there before
+}
+
+// ErrRefused means that the platform answered, and wrote nothing.
+var ErrRefused = errors.New("refused by the platform")
+
+// Baseline is the value that a resource had before its step touched it, and on whose word.
+type Baseline struct {
+	Value Value     `json:"value"`
+	By    string    `json:"by"` // ByAPI, or the id of a named person
+	At    time.Time `json:"at"`
+}
+
+// ByAPI is the witness of a value that the bot read itself.
+const ByAPI = "api"
+
+// State is how far a step has come.
+type State string
+
+// The states of a step, in their order, and the four aside.
+const (
+	Planned       State = "planned"
+	Recorded      State = "recorded"       // its baseline is in the store
+	Intent        State = "intent"         // about to be set: after a crash the outcome is unknown
+	IsSet         State = "set"            // read back
+	RestoreIntent State = "restore-intent" // about to be put back
+	Restored      State = "restored"
+
+	Failed   State = "failed"   // did not work; Reason says why
+	Conflict State = "conflict" // somebody else's value was found: Now; a person decides
+	Unknown  State = "unknown"  // a person was asked and has not answered
+	Adopted  State = "adopted"  // had the outage value before us; nothing was set
+	Left     State = "left"     // as it is, by name, with a reason
+)
+
+// Step is a resource and what it should become.
+type Step struct {
+	Key    Key       `json:"key"`
+	Target string    `json:"target"`
+	Label  string    `json:"label"` // the target's name
+	Name   string    `json:"name"`
+	Way    Way       `json:"way"`
+	Want   Value     `json:"want"`
+	State  State     `json:"state"`
+	Before *Baseline `json:"before,omitzero"` // nil until recorded, and for adopted steps
+	Set    *Value    `json:"set,omitzero"`    // read back after the write
+	Now    *Value    `json:"now,omitzero"`    // Conflict: what was found instead
+	Allow  *Value    `json:"allow,omitzero"`  // a value found in the way that a person said may be overwritten
+	Back   bool      `json:"back,omitzero"`   // on its way back: a restore was asked for
+	Tries  int       `json:"tries,omitzero"`  // attempts in this direction without a clear answer
+	Reason string    `json:"reason,omitzero"` // Failed, Left
+	By     string    `json:"by,omitzero"`     // who answered last, if a person did
+	At     time.Time `json:"at,omitzero"`     // when State was reached
+}
+
+// Record is what one outage changes. A later confirmed plan adds steps to it.
+type Record struct {
+	Schema int    `json:"schema"`
+	Outage string `json:"outage"`
+	Steps  []Step `json:"steps"`
+}
