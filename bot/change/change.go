@@ -142,3 +142,12 @@ type Record struct {
 	Outage string `json:"outage"`
 	Steps  []Step `json:"steps"`
 }
+
+// The actions that a playbook may name. What each means on a platform is that platform's Plan.
+const (
+	CloseChat         = "close-chat"
+	PhonesToVoicemail = "phones-to-voicemail"
+)
+
+// Actions lists them.
+func Actions() []string { return []string{CloseChat, PhonesToVoicemail} }
