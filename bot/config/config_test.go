@@ -170,6 +170,8 @@ func TestProblems(t *testing.T) {
 2:7: zone: aliases (*n) are not supported; write the value out
 3:7: city: tags (!!str) are not supported
 4:9: owner.<<: unknown key`},
+		{"a value after the end of the file", "?", `
+1:2: unknown key`},
 		{"a list as a key", "? [a]\n: b\n", `
 1:3: a key must be plain text`},
 		{"a list as a document", "- a\n", `
@@ -328,7 +330,7 @@ func TestDuration(t *testing.T) {
 // FuzzDocument: whatever the bytes are, nothing panics, and every problem lies within the file.
 func FuzzDocument(f *testing.F) {
 	for _, s := range []string{
-		good, "", "---\n", "a: &x [*x]\n", "? {a: b}\n: c\n", "name: 'x\n", "a: [", "\ufeffname:\n\r\n - x", "name: ~\n---\n",
+		good, "", "---\n", "a: &x [*x]\n", "?", "? {a: b}\n: c\n", "name: 'x\n", "a: [", "\ufeffname:\n\r\n - x", "name: ~\n---\n",
 		"owner: {name, phone: }", "sites:\n  a.b: 1\n  a: {b: 2}\n", "\"\\n\": 1\n", "!!map {}\n", "%YAML 1.2\n--- |\n x\n...\n",
 	} {
 		f.Add([]byte(s))

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -38,8 +39,9 @@ const (
 
 // Document is a YAML file that knows where everything stands. It comes from Parse.
 type Document struct {
-	file string
-	root *yaml.Node
+	file  string
+	lines []string
+	root  *yaml.Node
 }
 
 // Parse reads one YAML document. The file's name is used in problems only.
@@ -48,10 +50,10 @@ type Document struct {
 // nesting deeper than 50. Otherwise it is there, even beside problems (keys given twice, anchors, tags), so that the
 // caller can go on to Decode and report everything at once.
 func Parse(file string, data []byte) (*Document, Problems) {
-	d := &Document{file: file}
 	if len(data) > maxSize {
 		return nil, Problems{{File: file, Text: fmt.Sprintf("larger than %d KiB", maxSize>>10)}}
 	}
+	d := &Document{file: file, lines: strings.Split(string(data), "\n")}
 	if p := d.unreadable(data); len(p) > 0 {
 		return nil, p
 	}
@@ -64,13 +66,13 @@ func Parse(file string, data []byte) (*Document, Problems) {
 	case errors.Is(err, io.EOF) || err == nil && isNull(first.Content[0]):
 		return nil, Problems{{File: file, Line: 1, Column: 1, Text: "the file is empty"}}
 	case err != nil:
-		return nil, Problems{d.syntax(data, err)}
+		return nil, Problems{d.syntax(err)}
 	}
 	switch err := l.Load(&second); {
 	case err == nil:
 		return nil, Problems{d.at(second.Content[0], "", "a second document begins here; a file holds one")}
 	case !errors.Is(err, io.EOF):
-		return nil, Problems{d.syntax(data, err)}
+		return nil, Problems{d.syntax(err)}
 	}
 	d.root = first.Content[0]
 	var found Problems
@@ -127,7 +129,18 @@ func child(n *yaml.Node, path string) (key, value *yaml.Node, rest string) {
 
 // at places a problem at a node.
 func (d *Document) at(n *yaml.Node, path, format string, args ...any) Problem {
-	return Problem{File: d.file, Line: n.Line, Column: n.Column, Path: path, Text: fmt.Sprintf(format, args...)}
+	return d.place(Problem{Line: n.Line, Column: n.Column, Path: path, Text: fmt.Sprintf(format, args...)})
+}
+
+// place moves a problem into the file: for the library the end of a file is a line that may not exist.
+func (d *Document) place(p Problem) Problem {
+	p.File = d.file
+	if p.Line > len(d.lines) {
+		p.Line, p.Column = len(d.lines), math.MaxInt
+	}
+	p.Line = max(p.Line, 1)
+	p.Column = max(1, min(p.Column, utf8.RuneCountInString(d.lines[p.Line-1])+1))
+	return p
 }
 
 // check finds what the plain subset of YAML does without.
@@ -196,26 +209,20 @@ func (d *Document) unreadable(data []byte) Problems {
 }
 
 // syntax turns an error of the YAML library into a problem.
-func (d *Document) syntax(data []byte, err error) Problem {
+func (d *Document) syntax(err error) Problem {
 	e, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
-		return Problem{File: d.file, Line: 1, Column: 1, Text: err.Error()}
+		return d.place(Problem{Text: err.Error()})
 	}
-	p := Problem{File: d.file, Line: max(e.Mark.Line, 1), Column: max(e.Mark.Column, 1), Text: e.Message}
-	// The library's end of the file is a line that may not exist.
-	lines := strings.Split(string(data), "\n")
-	if p.Line > len(lines) {
-		p.Line = len(lines)
-		p.Column = utf8.RuneCountInString(lines[p.Line-1]) + 1
-	}
+	p := d.place(Problem{Line: e.Mark.Line, Column: e.Mark.Column, Text: e.Message})
 	if e.ContextMsg != "" {
 		p.Text += ", " + e.ContextMsg
 		if from := e.ContextMark.Line; from > 0 && from < p.Line {
 			p.Text += fmt.Sprintf(" from line %d", from)
 		}
 	}
-	switch rest := []rune(lines[p.Line-1]); {
-	case p.Column <= len(rest) && rest[p.Column-1] == '\t':
+	switch line := []rune(d.lines[p.Line-1]); {
+	case p.Column <= len(line) && line[p.Column-1] == '\t':
 		p.Text += "; indent with spaces, not tabs"
 	case strings.HasPrefix(e.Message, "mapping values are not allowed"):
 		p.Text += `; put quotes around a text that has ": " in it`
