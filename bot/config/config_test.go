@@ -128,8 +128,8 @@ func TestDecodeIntoMap(t *testing.T) {
 // TestProblems holds the broken documents: each has its problems with their places, all at once.
 func TestProblems(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"everything at once", "nmae: x\nopen: maybe\nstaff:\n  - name: [a]\n  - 7\nzoen: here\nqqqqq: 1\n", `
-1:1: nmae: unknown key; did you mean "name"?
+		{"everything at once", "naem: x\nopen: maybe\nstaff:\n  - name: [a]\n  - 7\nzoen: here\nqqqqq: 1\n", `
+1:1: naem: unknown key; did you mean "name"?
 2:7: open: want true or false, got "maybe"
 4:11: staff.0.name: want text, got a list
 5:5: staff.1: want keys with values, got text

@@ -88,8 +88,7 @@ func (r *reader) value(n *yaml.Node, path string, v reflect.Value) {
 // fields fills a struct.
 func (r *reader) fields(n *yaml.Node, path string, v reflect.Value) {
 	known := keys(v.Type(), nil)
-	for i := 0; i < len(n.Content); i += 2 {
-		k, value := n.Content[i], n.Content[i+1]
+	for k, value := range pairs(n) {
 		if k.Kind != yaml.ScalarNode {
 			continue // Parse has reported it
 		}
@@ -113,15 +112,15 @@ func (r *reader) fields(n *yaml.Node, path string, v reflect.Value) {
 // entries fills a map.
 func (r *reader) entries(n *yaml.Node, path string, v reflect.Value) {
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.Content)/2))
-	for i := 0; i < len(n.Content); i += 2 {
-		if n.Content[i].Kind != yaml.ScalarNode {
+	for k, value := range pairs(n) {
+		if k.Kind != yaml.ScalarNode {
 			continue // Parse has reported it
 		}
-		here := join(path, n.Content[i].Value)
-		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-		r.value(n.Content[i], here, key)
-		r.value(n.Content[i+1], here, value)
-		v.SetMapIndex(key, value)
+		here := join(path, k.Value)
+		key, elem := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		r.value(k, here, key)
+		r.value(value, here, elem)
+		v.SetMapIndex(key, elem)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -108,23 +109,35 @@ func (d *Document) Problem(path, format string, args ...any) Problem {
 // child takes the first step of a path: it returns the value, its key if it has one, and the rest of the path. Keys
 // may hold dots themselves ("shop.example.com"), so the longest one that fits is taken.
 func child(n *yaml.Node, path string) (key, value *yaml.Node, rest string) {
-	switch n.Kind {
-	case yaml.MappingNode:
-		for i := 0; i < len(n.Content); i += 2 {
-			k := n.Content[i]
-			after, ok := strings.CutPrefix(path, k.Value)
-			fits := ok && k.Kind == yaml.ScalarNode && (after == "" || after[0] == '.')
-			if fits && (key == nil || len(k.Value) > len(key.Value)) {
-				key, value, rest = k, n.Content[i+1], strings.TrimPrefix(after, ".")
-			}
-		}
-	case yaml.SequenceNode:
+	if n.Kind == yaml.SequenceNode {
 		index, after, _ := strings.Cut(path, ".")
 		if i, err := strconv.Atoi(index); err == nil && i >= 0 && i < len(n.Content) {
 			return nil, n.Content[i], after
 		}
+		return nil, nil, ""
+	}
+	for k, v := range pairs(n) {
+		after, ok := strings.CutPrefix(path, k.Value)
+		fits := ok && k.Kind == yaml.ScalarNode && (after == "" || after[0] == '.')
+		if fits && (key == nil || len(k.Value) > len(key.Value)) {
+			key, value, rest = k, v, strings.TrimPrefix(after, ".")
+		}
 	}
 	return key, value, rest
+}
+
+// pairs goes through the keys and values of a mapping, as written; of anything else there are none.
+func pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(k, v *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i < len(n.Content); i += 2 {
+			if !yield(n.Content[i], n.Content[i+1]) {
+				return
+			}
+		}
+	}
 }
 
 // at places a problem at a node.
@@ -155,30 +168,27 @@ func (d *Document) check(n *yaml.Node, path string, found *Problems) {
 	if n.Style&yaml.TaggedStyle != 0 {
 		*found = append(*found, d.at(n, path, "tags (%s) are not supported", n.Tag))
 	}
-	switch n.Kind {
-	case yaml.SequenceNode:
+	if n.Kind == yaml.SequenceNode {
 		for i, c := range n.Content {
 			d.check(c, join(path, strconv.Itoa(i)), found)
 		}
-	case yaml.MappingNode:
-		seen := make(map[string]int, len(n.Content)/2)
-		for i := 0; i < len(n.Content); i += 2 {
-			k, v := n.Content[i], n.Content[i+1]
-			if k.Kind != yaml.ScalarNode {
-				*found = append(*found, d.at(k, path, "a key must be plain text"))
-				continue
-			}
-			here := join(path, k.Value)
-			if line, ok := seen[k.Value]; ok {
-				*found = append(*found, d.at(k, here, "given twice; first on line %d", line))
-			} else {
-				seen[k.Value] = k.Line
-			}
-			if k.Anchor != "" || k.Style&yaml.TaggedStyle != 0 {
-				*found = append(*found, d.at(k, here, "anchors and tags are not supported"))
-			}
-			d.check(v, here, found)
+	}
+	seen := map[string]int{} // the line of each key
+	for k, v := range pairs(n) {
+		if k.Kind != yaml.ScalarNode {
+			*found = append(*found, d.at(k, path, "a key must be plain text"))
+			continue
 		}
+		here := join(path, k.Value)
+		if line, ok := seen[k.Value]; ok {
+			*found = append(*found, d.at(k, here, "given twice; first on line %d", line))
+		} else {
+			seen[k.Value] = k.Line
+		}
+		if k.Anchor != "" || k.Style&yaml.TaggedStyle != 0 {
+			*found = append(*found, d.at(k, here, "anchors and tags are not supported"))
+		}
+		d.check(v, here, found)
 	}
 }
 

@@ -19,7 +19,7 @@ func TestSchema(t *testing.T) {
 		fits       bool
 	}{
 		{"everything", good, true},
-		{"unknown key", "name: a\nnmae: b\n", false},
+		{"unknown key", "name: a\nnaem: b\n", false},
 		{"unknown key further in", "name: a\nowner: {fone: 1}\n", false},
 		{"unknown key in a list", "name: a\nstaff: [{fone: 1}]\n", false},
 		{"a field without a key", "name: a\nderived: 1\n", false},
