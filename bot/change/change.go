@@ -119,10 +119,12 @@ const (
 // Step is a resource and what it should become.
 type Step struct {
 	Key    Key       `json:"key"`
+	Action string    `json:"action"`
 	Target string    `json:"target"`
 	Label  string    `json:"label"` // the target's name
 	Name   string    `json:"name"`
 	Way    Way       `json:"way"`
+	Day    string    `json:"day,omitzero"` // the date it is for ("2026-11-25"), where settings are kept per weekday
 	Want   Value     `json:"want"`
 	State  State     `json:"state"`
 	Before *Baseline `json:"before,omitzero"` // nil until recorded, and for adopted steps
