@@ -27,7 +27,7 @@ func mark(layout rune, t time.Time) string {
 	return "\x02" + string(layout) + strconv.FormatInt(t.Unix(), 10) + "\x03"
 }
 
-var marks = regexp.MustCompile("\x02([cd])(-?[0-9]{1,12})\x03") //nolint:gochecknoglobals // compiled once, never changed
+var marks = regexp.MustCompile("\x02([cd])(-?[0-9]{1,12})\x03")
 
 // Times replaces the marks in s by what draw makes of them; withDate tells whether the date is wanted too.
 func Times(s string, draw func(t time.Time, withDate bool) string) string {

@@ -93,6 +93,7 @@ func (r Record) PutBack(keys []Key, by string, at time.Time) Record {
 			s.State, s.At = Restored, at
 		case Failed, Conflict: // the outcome of the attempt to set it is unknown until it is read again
 			s.State, s.Now, s.Reason = Intent, nil, ""
+		default: // Next sees that it is on its way back
 		}
 		r.Steps[i] = s
 	}
