@@ -1,0 +1,53 @@
+package flow
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Action is what a button means. It travels through a chat platform as one opaque string and comes back with the
+// press; it grants nothing: every press is checked again against the state and the person's role.
+type Action struct {
+	Walk   string `json:"walk,omitzero"`   // of a walk's button …
+	Outage string `json:"outage,omitzero"` // … or of an outage's
+	Verb   string `json:"verb"`
+	Key    string `json:"key,omitzero"`   // the step that it speaks of
+	State  string `json:"state,omitzero"` // what the button was drawn for: a walk's turn, a step's state, a question's number
+	Arg    string `json:"arg,omitzero"`
+}
+
+// ErrAction means that a string is not an encoded action.
+var ErrAction = errors.New("not an action of this bot")
+
+// Encode returns a as one line of printable ASCII.
+func (a Action) Encode() string {
+	parts := []string{a.Walk, a.Outage, a.Verb, a.Key, a.State, a.Arg}
+	for i, p := range parts {
+		parts[i] = base64.RawURLEncoding.EncodeToString([]byte(p))
+	}
+	return "1." + strings.Join(parts, ".")
+}
+
+// DecodeAction reads what Encode wrote. It returns ErrAction for anything else.
+func DecodeAction(s string) (Action, error) {
+	parts := strings.Split(s, ".")
+	if len(parts) != 7 || parts[0] != "1" {
+		return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
+	}
+	for i, p := range parts {
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(p)
+		if err != nil && i > 0 {
+			return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
+		}
+		if i > 0 {
+			parts[i] = string(raw)
+		}
+	}
+	a := Action{Walk: parts[1], Outage: parts[2], Verb: parts[3], Key: parts[4], State: parts[5], Arg: parts[6]}
+	if a.Verb == "" || (a.Walk == "") == (a.Outage == "") {
+		return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
+	}
+	return a, nil
+}

@@ -1,0 +1,622 @@
+package flow
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/tree"
+)
+
+func askCard(w Walk, n tree.Node) card.Card {
+	c := card.Card{Title: n.Text}
+	for i, o := range n.Options {
+		c.Buttons = append(c.Buttons, card.Button{Label: o.Label, Action: w.action("go", strconv.Itoa(i))})
+	}
+	return withBack(w, c)
+}
+
+// withBack adds the way back where there is room for it.
+func withBack(w Walk, c card.Card) card.Card {
+	if len(c.Buttons) < card.MaxButtons && len(w.Path) > 1 && w.Join == "" {
+		c.Buttons = append(c.Buttons, card.Button{Label: "Back", Action: w.action("back", "")})
+	}
+	return c
+}
+
+func adviseCard(w Walk, n tree.Node) card.Card {
+	return withBack(w, card.Card{Title: card.Shorten(n.Title, card.MaxTitle), Text: paragraphs(n.Text), Notes: source(n)})
+}
+
+func paragraphs(text string) []string {
+	var out []string
+	for _, p := range strings.Split(strings.TrimSpace(text), "\n\n") {
+		if p = strings.TrimSpace(p); p != "" {
+			out = append(out, card.Shorten(p, card.MaxText))
+		}
+	}
+	return out
+}
+
+func source(n tree.Node) []string {
+	if n.Source == "" {
+		return nil
+	}
+	return []string{"From the playbook: " + n.Source}
+}
+
+// waitCard is the confirm card of a wait: what the playbook says, for whom we wait, and what can be done from here.
+func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
+	c := card.Card{Title: card.Shorten(n.Title, card.MaxTitle), Text: paragraphs(n.Text)}
+	c.Text = append(c.Text, waitingFor(p, n))
+	if m := meanwhile(p, n, e.Desk.Open); m != "" {
+		c.Text = append(c.Text, m)
+	}
+	next := e.At.Add(15 * time.Minute)
+	if len(n.Every) > 0 {
+		next = p.NextOpen(e.At.Add(time.Duration(n.Every[0])))
+	}
+	accept := card.Button{Label: "We wait: ask me whether it works again", Style: card.Primary, Action: w.action("accept", "")}
+	c.Notes = append([]string{"Nothing is changed. I would ask you at " + card.Clock(next) + "."}, source(n)...)
+	if ready := readable(w.Plan); len(ready) > 0 {
+		c.Facts = planFacts(ready)
+		label := doLabel(ready)
+		c.Buttons = append(c.Buttons, card.Button{
+			Label: label, Style: card.Danger, Action: w.action("confirm", ""),
+			Sure: &card.Sure{Title: label + "?", Text: sureText(ready), Yes: "Yes, do it", No: "No"},
+		}, card.Button{Label: "Change…", Action: w.action("change", ""), Opens: true})
+		c.Notes[0] = "Without the first button nothing is changed. I would ask you at " + card.Clock(next) + "."
+	}
+	c.Buttons = append(c.Buttons, accept)
+	if n.Tell != "" {
+		c.Buttons = append(c.Buttons, card.Button{Label: "Tell customers", Action: w.action("tell", "")})
+	}
+	c.Buttons = append(c.Buttons,
+		card.Button{Label: "Write to Gladly Support", Action: w.action("support", "")})
+	return withBack(w, c)
+}
+
+func waitingFor(p Policy, n tree.Node) string {
+	who := map[string]string{"gladly": "Gladly", "it": "our own IT", "carrier": "the phone carrier", "network": "the social network"}[n.For]
+	if who == "" {
+		who = "Gladly"
+	}
+	s := "We wait for " + who + "."
+	if contact := p.WaitingFor[n.For]; contact != "" {
+		s += " Contact: " + contact + "."
+	}
+	return s
+}
+
+// meanwhile names other ways to reach customers that work now.
+func meanwhile(p Policy, n tree.Node, open []Outage) string {
+	var use []string
+	for _, ch := range n.Meanwhile {
+		if ch != n.Channel && !slices.ContainsFunc(open, func(o Outage) bool { return o.Channel == ch }) {
+			use = append(use, map[string]string{"voice": "call them", "email": "write an e-mail", "sms": "send an SMS", "chat": "use chat", "social": "use social messaging"}[ch])
+		}
+	}
+	if len(use) == 0 {
+		return ""
+	}
+	return "Meanwhile, to reach a customer: " + strings.Join(use, ", or ") + "."
+}
+
+func readable(plan []change.Step) []change.Step {
+	return slices.DeleteFunc(slices.Clone(plan), func(st change.Step) bool { return st.Before == nil })
+}
+
+func doLabel(steps []change.Step) string {
+	var out []string
+	for _, action := range change.Actions() {
+		var labels []string
+		for _, st := range steps {
+			if st.Action == action && !st.Before.Value.Equal(st.Want) && !slices.Contains(labels, st.Label) {
+				labels = append(labels, st.Label)
+			}
+		}
+		if len(labels) > 0 {
+			out = append(out, fmt.Sprintf(effectOf(action).do, some(labels)))
+		}
+	}
+	if len(out) == 0 {
+		return "Note that it is set already"
+	}
+	label := out[0]
+	if len(out) > 1 {
+		label = strings.TrimSuffix(out[0], " now") + ", " + strings.ToLower(out[1][:1]) + out[1][1:]
+	}
+	return card.Shorten(label, card.MaxLabel)
+}
+
+func sureText(steps []change.Step) string {
+	return fmt.Sprintf("Customers notice at once. %d settings change; what was there before is kept, and put back when you say so.", len(steps))
+}
+
+func planFacts(steps []change.Step) []card.Fact {
+	var out []card.Fact
+	for _, st := range steps {
+		f := card.Fact{Name: stepName(st), How: "by the bot, at once", Before: quoted(st.Before.Value), After: quoted(st.Want)}
+		if st.Before.Value.Equal(st.Want) {
+			f.How, f.Note = "", "already so: nothing is set, and it stays out of the restore until you say what was there before"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// confirmCard shows every setting before → after, and what a press will do.
+func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card {
+	c := card.Card{Tone: card.Warning, Title: card.Shorten(n.Title, card.MaxTitle)}
+	if note != "" {
+		c.Text = append(c.Text, note)
+	}
+	c.Text = append(c.Text, "In Gladly it is "+e.At.In(p.Location()).Format("Mon 2 Jan 15:04")+" (you: "+card.Day(e.At)+").")
+	steps := readable(w.Plan)
+	c.Facts = planFacts(steps)
+	for _, name := range slices.Sorted(maps.Keys(w.Unread)) {
+		c.Facts = append(c.Facts, card.Fact{Name: name, Note: "could not be read: " + w.Unread[name]})
+	}
+	until := w.until(p, e.At)
+	ask := "Nothing reopens by itself: at " + card.Clock(until) + " I ask you."
+	if p.RestoreByItself == atDeadline {
+		ask = "At " + card.Clock(until) + " the bot puts it back by itself, unless somebody changed it."
+	}
+	if later := laterDays(steps, e.At.In(p.Location())); later != "" {
+		ask = "Midnight there comes before " + card.Clock(until) + ", so " + later + " is closed too. " + ask
+	}
+	since := "now"
+	if !w.Inputs.Since.IsZero() {
+		since = card.Day(w.Inputs.Since)
+	}
+	c.Notes = append(c.Notes, ask, "Who notices: "+n.Affects+". Customers are hit since: "+since+".")
+	c.Notes = append(c.Notes, paragraphs(n.Text)...)
+	c.Notes = append(c.Notes, "Gladly's status page is not read by this bot yet"+statusPage(p)+".")
+	change := card.Button{Label: "Change…", Action: w.action("change", ""), Opens: true}
+	back := card.Button{Label: "Back", Action: w.action("back", "")}
+	switch {
+	case len(w.Unread) > 0:
+		c.Text = append(c.Text, "Some settings cannot be read. As long as the value before is not known, nothing is changed.")
+		c.Buttons = []card.Button{{Label: "Read again", Style: card.Primary, Action: w.action("look", "")}, change, back}
+	case len(steps) == 0:
+		c.Text = append(c.Text, "There is nothing left to change: "+n.Title+" is covered by the outage that is open.")
+		c.Buttons = []card.Button{change, back}
+	default:
+		label := doLabel(steps)
+		c.Buttons = []card.Button{
+			{Label: label, Style: card.Danger, Action: w.action("confirm", ""), Sure: &card.Sure{Title: label + "?", Text: sureText(steps), Yes: "Yes, do it", No: "No"}},
+			change,
+			{Label: "Not yet: ask me again in " + words(time.Duration(p.NotYet)), Action: w.action("not-yet", "")},
+			{Label: "Is it only us?", Action: w.action("only-us", "")},
+			{Label: "Write to Gladly Support", Action: w.action("support", "")},
+			back,
+		}
+	}
+	return c
+}
+
+func statusPage(p Policy) string {
+	if p.StatusPageURL == "" {
+		return ""
+	}
+	return ": please look at " + p.StatusPageURL
+}
+
+// laterDays names the days of a plan after the first.
+func laterDays(steps []change.Step, now time.Time) string {
+	var out []string
+	for _, st := range steps {
+		if st.Day > now.Format(time.DateOnly) && !slices.Contains(out, st.Name) {
+			out = append(out, st.Name)
+		}
+	}
+	return list(out)
+}
+
+func alreadyOpen(w Walk, n tree.Node, o Outage) card.Card {
+	c := card.Card{
+		Tone: card.Warning, Title: "This is being worked on already", Drill: o.Drill,
+		Text: []string{capital(o.Channel) + " – " + o.Leaf.Title + ". " + o.Owner.Name + " looks after it, since " + card.Day(o.Began) + " (" + o.ID + ")."},
+	}
+	look := Action{Outage: o.ID, Verb: "look"}.Encode()
+	if n.Kind == tree.Change || len(n.Offer) > 0 {
+		c.Buttons = append(c.Buttons, card.Button{Label: "Add to it", Style: card.Primary, Action: w.action("join", o.ID)},
+			card.Button{Label: "Restore…", Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()})
+	}
+	c.Buttons = append(c.Buttons, card.Button{Label: "Look", Action: look})
+	return withBack(w, c)
+}
+
+// cannotLook is what a person gets when the settings cannot be read: the way by hand, as text.
+func cannotLook(w Walk, n tree.Node, why string) card.Card {
+	c := byHandCard(n, why)
+	c.Buttons = append(c.Buttons, card.Button{Label: "Try again", Style: card.Primary, Action: w.action("look", "")})
+	if n.Kind == tree.Wait {
+		c.Buttons = append(c.Buttons, card.Button{Label: "We wait: ask me whether it works again", Action: w.action("accept", "")})
+	}
+	return withBack(w, c)
+}
+
+// byHandCard is that branch of the playbook as plain text, for when the bot can start nothing.
+func byHandCard(n tree.Node, why string) card.Card {
+	c := card.Card{Tone: card.Trouble, Title: card.Shorten(n.Title, card.MaxTitle), Text: []string{"I change nothing right now: " + why + "."}}
+	c.Text = append(c.Text, paragraphs(n.Text)...)
+	if len(n.ByHand) > 0 {
+		c.Text = append(c.Text, "By hand, and write down each value that you find:")
+		for i, s := range n.ByHand {
+			c.Text = append(c.Text, strconv.Itoa(i+1)+". "+s)
+		}
+	}
+	return c
+}
+
+func overCard(w Walk) card.Card {
+	c := card.Card{Title: "This card is over: " + w.Ended, Text: []string{"Nothing was changed by your press. Type /outage to begin again."}}
+	if w.Outage != "" {
+		c.Text = []string{"It was confirmed already, and happened once."}
+		c.Buttons = []card.Button{{Label: "Look", Action: Action{Outage: w.Outage, Verb: "look"}.Encode()}}
+	}
+	return c
+}
+
+func refuseCard(p Policy, who Person) card.Card {
+	if len(p.Responders) == 0 {
+		return card.Card{
+			Tone: card.Warning, Title: "Nobody may confirm a change yet",
+			Text: []string{"The organisation document names no responders. Add this line to it, and start the bot again:", "responders: [" + strings.TrimPrefix(who.Name, "@") + "]", "Nothing was changed."},
+		}
+	}
+	ask := list(at(p.Responders))
+	if p.Backup != "" {
+		ask = "@" + p.Backup
+	}
+	return card.Card{Tone: card.Warning, Title: "You are not one of the responders", Text: []string{"Responders are " + list(at(p.Responders)) + "; ask " + ask + ". Nothing was changed."}}
+}
+
+// stranger is all that somebody from outside learns.
+func stranger(p Policy) card.Card {
+	name := p.Name
+	if name == "" {
+		name = "the company"
+	}
+	return card.Card{Title: "This belongs to " + name + "'s support team. Your account cannot use it."}
+}
+
+func tellCard(p Policy, n tree.Node, open []Outage) card.Card {
+	text := n.Tell
+	if text == "" {
+		text = "We are having technical difficulties. To reach us: {ways}."
+	}
+	return card.Card{
+		Title: "Tell customers", Text: append([]string{"Ready to copy. They name only the ways that work now:"},
+			withWays(text, p, open, n.Channel),
+			"For agents to say: We know about it and are on it. You can also "+waysText(p, open, n.Channel)+"."),
+		Notes: []string{"Afterwards, take down what you posted."},
+	}
+}
+
+func supportCard(p Policy, n tree.Node, since time.Time, e Event) card.Card {
+	where := "Administrators and team managers file it inside Gladly."
+	if n.Channel == "login" || p.SupportFormURL != "" {
+		where = "If nobody can log in, use Gladly's form: " + orElse(p.SupportFormURL, "support_form_url is not set in the organisation document") + ". Who can log in, as administrator or team manager, files it inside Gladly."
+	}
+	return card.Card{
+		Title: "Write to Gladly Support",
+		Text: []string{
+			where,
+			"Text to copy: Since " + since.In(p.Location()).Format("Mon 2 Jan 15:04 MST") + ": " + n.Title + ". Organisation: " + p.Name + ". Component: " + capital(n.Channel) + ". Reported by " + e.By.Name + ".",
+		},
+	}
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func onlyUsCard(p Policy) card.Card {
+	c := card.Card{
+		Title: "Is it only us?",
+		Text: []string{
+			"Some problems do not come from Gladly. Before you close anything, try: the VPN off, a phone network instead of the office's, another site, a call from another carrier.",
+			"If one of them works, it is ours: wait for the team that looks after it.",
+		},
+	}
+	for _, who := range []string{"it", "carrier"} {
+		if contact := p.WaitingFor[who]; contact != "" {
+			c.Facts = append(c.Facts, card.Fact{Name: map[string]string{"it": "Our IT", "carrier": "The phone carrier"}[who], Note: contact})
+		}
+	}
+	return c
+}
+
+// whenWord says who looks after an outage and what happens next.
+func whenWord(p Policy, o Outage) string {
+	s := o.Owner.Name + " looks after it."
+	switch {
+	case o.Ended != nil:
+		return endWord(o) + "."
+	case !o.Deadline.IsZero() && p.RestoreByItself == atDeadline:
+		return s + " At " + card.Clock(o.Deadline) + " the bot puts it back by itself, unless somebody changed it."
+	case !o.Deadline.IsZero():
+		s += " I ask at " + card.Clock(o.Deadline) + "; nothing reopens by itself."
+	}
+	if !o.Asking.Next.IsZero() {
+		s += " I ask " + o.Owner.Name + " at " + card.Clock(o.Asking.Next) + " whether it works again."
+	}
+	if o.Asking.Silent >= 2 {
+		s += " Nobody answered since " + card.Clock(o.Asking.Heard) + "."
+	}
+	return s
+}
+
+func fromHere(p Policy, o Outage) string { return whenWord(p, o) }
+
+// homeCard is the outage's message as it is now.
+func homeCard(p Policy, o Outage, r change.Record) card.Card {
+	c := card.Card{Tone: card.Trouble, Drill: o.Drill, Title: headline(o, r)}
+	for _, st := range r.Steps {
+		f := card.Fact{Name: stepName(st), After: quoted(st.Want), Note: stepWord(st)}
+		if st.Before != nil {
+			f.Before = quoted(st.Before.Value)
+		}
+		c.Facts = append(c.Facts, f)
+	}
+	if len(c.Facts) > card.MaxFacts {
+		more := len(c.Facts) - card.MaxFacts + 1
+		c.Facts = append(c.Facts[:card.MaxFacts-1], card.Fact{Name: fmt.Sprintf("and %d more", more)})
+	}
+	btn := func(verb, state, arg, label string, style card.Style) {
+		c.Buttons = append(c.Buttons, card.Button{Label: label, Style: style, Action: Action{Outage: o.ID, Verb: verb, State: state, Arg: arg}.Encode()})
+	}
+	if o.Ended != nil {
+		c.Tone = card.Done
+		c.Text = append(c.Text, endWord(o)+".")
+		for _, t := range o.Todos {
+			if t.By != "" {
+				c.Notes = append(c.Notes, "Done: "+t.Text+" ("+t.By+" "+card.Clock(t.At)+")")
+				continue
+			}
+			c.Notes = append(c.Notes, "Left to do: "+t.Text)
+			if len(c.Buttons) < card.MaxButtons {
+				btn("todo", "", t.ID, card.Shorten("Done: "+t.Text, card.MaxLabel), card.Plain)
+			}
+		}
+		c.Notes = append(c.Notes, o.ID)
+		return c
+	}
+	if o.Leaf.Kind == tree.Wait {
+		c.Text = append(c.Text, waitingFor(p, o.Leaf)+waited(r))
+		if m := meanwhile(p, o.Leaf, nil); m != "" {
+			c.Text = append(c.Text, m)
+		}
+	}
+	c.Text = append(c.Text, whenWord(p, o))
+	for _, l := range lastNotes(o) {
+		c.Notes = append(c.Notes, card.Clock(l.At)+" "+l.By+": "+card.Shorten(l.Text, 200))
+	}
+	c.Notes = append(c.Notes, "Customers are hit since "+card.Day(o.Since)+" · "+o.ID)
+	if r.Open() {
+		if r.Phase() == change.Changed {
+			c.Tone = card.Warning
+		}
+		btn("restore", asIs, "", "Restore…", card.Primary)
+		btn("extend", strconv.FormatInt(o.Deadline.Unix(), 10), "1h", "One hour more", card.Plain)
+	} else {
+		btn("works", strconv.Itoa(o.Asking.N), "", "Works again", card.Primary)
+	}
+	if o.Leaf.Kind == tree.Wait {
+		btn("changed", strconv.Itoa(o.Asking.N), "", "It has changed…", card.Plain)
+		btn("later", strconv.Itoa(o.Asking.N), "", "Ask me later", card.Plain)
+	}
+	c.Buttons = append(c.Buttons, card.Button{Label: "Hand over…", Opens: true, Action: Action{Outage: o.ID, Verb: "handover", State: asIs}.Encode()})
+	if len(c.Buttons) < card.MaxButtons-1 {
+		btn("tell", "", "", "Tell customers", card.Plain)
+	}
+	btn("more", "", "", "More…", card.Plain)
+	return c
+}
+
+func waited(r change.Record) string {
+	if len(r.Steps) == 0 {
+		return " Nothing was changed."
+	}
+	return ""
+}
+
+func lastNotes(o Outage) []Line {
+	var out []Line
+	for _, l := range o.Timeline {
+		if l.What == "note" && l.Struck == "" {
+			out = append(out, l)
+		}
+	}
+	return out[max(0, len(out)-3):]
+}
+
+func moreCard(p Policy, o Outage, r change.Record) card.Card {
+	c := card.Card{Title: headline(o, r), Text: []string{whenWord(p, o)}}
+	for i, l := range o.Timeline {
+		line := card.Clock(l.At) + " " + l.By + ": " + card.Shorten(l.Text, 200)
+		if l.Struck != "" {
+			line += " (struck by " + l.Struck + ")"
+		}
+		if len(o.Timeline)-i <= 15 {
+			c.Notes = append(c.Notes, line)
+		}
+	}
+	btn := func(verb, state, arg, label string, opens bool) {
+		c.Buttons = append(c.Buttons, card.Button{Label: label, Opens: opens, Action: Action{Outage: o.ID, Verb: verb, State: state, Arg: arg}.Encode()})
+	}
+	btn("note", asIs, "", "Add a line…", true)
+	if o.Ended != nil {
+		btn("again", "", "", "Begin again", false)
+		return c
+	}
+	btn("since", asIs, "", "Since when…", true)
+	if r.Open() {
+		btn("add", asIs, "", "Add numbers or apps…", false)
+		btn("extend", strconv.FormatInt(o.Deadline.Unix(), 10), "open", "Until opening time", false)
+	}
+	btn("take", asIs, "", "I look after it", false)
+	btn("abandon", asIs, "", "Give up the way back…", true)
+	return c
+}
+
+// stepCard asks about one step that cannot go on by itself.
+func stepCard(o Outage, st change.Step) card.Card {
+	c := card.Card{Tone: card.Warning, Title: card.Shorten(stepName(st), 100)}
+	state := string(st.State) + "/" + strconv.FormatBool(st.Back)
+	btn := func(verb, arg, label string, style card.Style, opens bool) {
+		c.Buttons = append(c.Buttons, card.Button{Label: label, Style: style, Opens: opens, Action: Action{Outage: o.ID, Verb: verb, Key: string(st.Key), State: state, Arg: arg}.Encode()})
+	}
+	if st.Before != nil {
+		c.Facts = append(c.Facts, card.Fact{Name: "Before the outage", Note: quoted(st.Before.Value)})
+	}
+	c.Facts = append(c.Facts, card.Fact{Name: "Set for the outage", Note: quoted(st.Want)})
+	if st.Now != nil {
+		c.Facts = append(c.Facts, card.Fact{Name: "Now", Note: quoted(*st.Now)})
+	}
+	leave := "Leave it as it is…"
+	switch {
+	case st.State == change.Failed:
+		c.Title += " did not work"
+		c.Text = []string{st.Reason + ". The others go on."}
+		btn("retry", "", "Try again", card.Primary, false)
+	case st.State == change.Adopted:
+		c.Title += ": what was there before?"
+		c.Text = []string{"It showed the outage's value already when we began, so nothing was set. Should something else come back?"}
+		leave = "It was like this: leave it…"
+		btn("name", "", "Another value…", card.Plain, true)
+	case st.Before == nil:
+		c.Title += ": the value before is not on record"
+		c.Text = []string{"I do not guess. Say what it was, or leave it as it is."}
+		btn("name", "", "The value before was…", card.Plain, true)
+	case st.Back:
+		c.Title += " was changed by somebody else"
+		c.Text = []string{"Nothing is overwritten without your word."}
+		btn("overwrite", fingerprint(st), card.Shorten("Put back: "+quoted(st.Before.Value), card.MaxLabel), card.Danger, false)
+		leave = card.Shorten("Keep what it shows now: "+quoted(*st.Now)+"…", card.MaxLabel)
+	default:
+		c.Title += " was changed by somebody else meanwhile"
+		c.Text = []string{"Nothing is overwritten without your word."}
+		btn("overwrite", fingerprint(st), card.Shorten("Set it all the same: "+quoted(st.Want), card.MaxLabel), card.Danger, false)
+	}
+	btn("leave", "", leave, card.Plain, true)
+	return c
+}
+
+func questionCard(o Outage) card.Card {
+	btn := func(verb, label string, style card.Style) card.Button {
+		return card.Button{Label: label, Style: style, Action: Action{Outage: o.ID, Verb: verb, State: strconv.Itoa(o.Asking.N)}.Encode()}
+	}
+	return card.Card{
+		Title: o.Leaf.Again.Text, Text: []string{capital(o.Channel) + " – " + o.Leaf.Title + ", since " + card.Day(o.Since) + "."},
+		Buttons: []card.Button{btn("works", "Works again", card.Primary), btn("still", "Still broken", card.Plain), btn("changed", "It has changed…", card.Plain)},
+	}
+}
+
+func deadlineCard(p Policy, o Outage, r change.Record, over time.Duration, missed int) card.Card {
+	c := card.Card{Tone: card.Warning, Title: headline(o, r)}
+	switch {
+	case over < 0:
+		c.Text = append(c.Text, "I ask at "+card.Clock(o.Deadline)+" whether it can be restored: in "+words(-over)+".")
+	case over == 0:
+		c.Text = append(c.Text, "It is "+card.Clock(o.Deadline)+". Can it be restored? Nothing reopens by itself.")
+	default:
+		c.Text = append(c.Text, "The time ran out at "+card.Day(o.Deadline)+", "+words(over)+" ago, and nobody decided. "+o.Owner.Name+" looks after it"+backup(p)+".")
+	}
+	if missed > 0 {
+		c.Text = append(c.Text, fmt.Sprintf("I was away: %d earlier reminders were not given.", missed))
+	}
+	deadline := strconv.FormatInt(o.Deadline.Unix(), 10)
+	c.Buttons = []card.Button{
+		{Label: "Restore…", Style: card.Primary, Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()},
+		{Label: "One hour more", Action: Action{Outage: o.ID, Verb: "extend", State: deadline, Arg: "1h"}.Encode()},
+		{Label: "Until opening time", Action: Action{Outage: o.ID, Verb: "extend", State: deadline, Arg: "open"}.Encode()},
+		{Label: "Hand over…", Opens: true, Action: Action{Outage: o.ID, Verb: "handover", State: asIs}.Encode()},
+	}
+	return c
+}
+
+func backup(p Policy) string {
+	if p.Backup == "" {
+		return ""
+	}
+	return ", @" + p.Backup + " stands in"
+}
+
+func midnightCard(o Outage, next time.Time) card.Card {
+	day := next.Format("Mon 2 Jan")
+	until := next.AddDate(0, 0, 1).Add(-time.Minute)
+	return card.Card{
+		Tone: card.Warning, Title: "In Gladly it is midnight in half an hour: " + day + " is not closed yet",
+		Text: []string{"Without your word customers can write in again from then on."},
+		Buttons: []card.Button{
+			{Label: "Close " + day + " too", Style: card.Primary, Action: Action{Outage: o.ID, Verb: "next-day", State: asIs, Arg: until.Format(time.RFC3339)}.Encode()},
+			{Label: "Restore…", Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()},
+		},
+	}
+}
+
+// restoreCard shows each setting before / set / now, read just now, before anything is put back.
+func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time) card.Card {
+	c := card.Card{Tone: card.Warning, Title: "Restore " + o.ID + "?", Text: []string{headline(o, r), "In Gladly it is " + at.In(p.Location()).Format("Mon 2 Jan 15:04") + "."}}
+	asks := 0
+	for _, st := range r.Steps {
+		if !st.Open() {
+			continue
+		}
+		f := card.Fact{Name: stepName(st), Before: quoted(st.Want)}
+		v, read := now.Values[st.Key]
+		switch {
+		case st.Before == nil:
+			f.After, f.Note = "?", "was like this before us: I ask you for the value"
+			asks++
+		case !read:
+			f.After, f.Note = quoted(st.Before.Value), "cannot be read now: "+now.Errors[st.Key]+"; I try again"
+		case v.Equal(st.Before.Value):
+			f.Before, f.After, f.Note = "", quoted(v), "is as before already"
+		case !v.Equal(st.Want):
+			f.Before, f.After, f.Note = quoted(v), quoted(st.Before.Value), "somebody changed it (set was: "+quoted(st.Want)+"): I ask you"
+			asks++
+		default:
+			f.After = quoted(st.Before.Value)
+		}
+		c.Facts = append(c.Facts, f)
+	}
+	if asks > 0 {
+		c.Notes = append(c.Notes, fmt.Sprintf("For %d of them I ask you before anything is overwritten.", asks))
+	}
+	c.Buttons = []card.Button{
+		{
+			Label: "Put everything back now", Style: card.Danger, Action: Action{Outage: o.ID, Verb: "putback", State: asIs}.Encode(),
+			Sure: &card.Sure{Title: "Put everything back?", Text: "Each setting is compared first; what somebody else changed is not overwritten.", Yes: "Yes, put it back", No: "No"},
+		},
+		{Label: "Only some of it…", Opens: true, Action: Action{Outage: o.ID, Verb: "some", State: asIs}.Encode()},
+		{Label: "Still down for us: one hour more", Action: Action{Outage: o.ID, Verb: "extend", State: strconv.FormatInt(o.Deadline.Unix(), 10), Arg: "1h"}.Encode()},
+	}
+	return c
+}
+
+func todoCard(o Outage) card.Card {
+	c := card.Card{Title: "Left to do after " + capital(o.Channel) + " – " + card.Shorten(o.Leaf.Title, 80)}
+	for _, t := range o.Todos {
+		if t.By == "" && len(c.Buttons) < card.MaxButtons {
+			c.Text = append(c.Text, t.Text)
+			c.Buttons = append(c.Buttons, card.Button{Label: card.Shorten("Done: "+t.Text, card.MaxLabel), Action: Action{Outage: o.ID, Verb: "todo", Arg: t.ID}.Encode()})
+		}
+	}
+	return c
+}
+
+func formCard(title, submit, action string, inputs ...card.Input) card.Card {
+	return card.Card{Title: card.Shorten(title, card.MaxTitle), Form: &card.Form{Inputs: inputs, Submit: card.Shorten(submit, card.MaxLabel), Action: action}}
+}

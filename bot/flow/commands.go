@@ -1,0 +1,274 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/config"
+)
+
+// verbs are the words after /outage that are no words of the playbook.
+func verbs() []string {
+	return []string{"status", "restore", "extend", "handover", "take", "abandon", "note", "history", "ready", "help"}
+}
+
+// later are words that people try and that have no meaning yet.
+func later() []string { return []string{"drill", "report", "page"} }
+
+// command decides what typed words mean. There is an answer to everything.
+func (s *Service) command(ctx context.Context, b *batch, c Command) error {
+	e := b.event
+	say := func(c card.Card) { b.post(Show{Message: "note:" + b.id(), Place: private(e), Card: c}) }
+	if len(c.Words) == 0 {
+		if w := e.Desk.Walk; w != nil {
+			say(continueCard(s, *w))
+		}
+		if len(e.Desk.Open) > 0 {
+			say(statusCard(s.policy, e.Desk.Open))
+		}
+		return s.newWalk(ctx, b, nil, Enter{})
+	}
+	verb, rest := strings.ToLower(c.Words[0]), c.Words[1:]
+	switch verb {
+	case "help":
+		say(helpCard())
+		return nil
+	case "status":
+		say(statusCard(s.policy, e.Desk.Open))
+		return nil
+	case "ready":
+		say(s.readyCard())
+		return nil
+	case "history":
+		say(historyCard(s.policy, e, rest))
+		return nil
+	}
+	if slices.Contains(later(), verb) {
+		say(card.Card{Title: "/outage " + verb + " does not exist yet", Text: []string{"/outage help lists what does."}})
+		return nil
+	}
+	if slices.Contains(verbs(), verb) {
+		return s.verb(ctx, b, verb, rest, say)
+	}
+	path, unknown := s.tree.Find(s.tree.Start(), c.Words)
+	if len(unknown) > 0 {
+		word := unknown[0]
+		known := s.tree.Words(path[len(path)-1])
+		if len(path) == 1 {
+			known = append(known, verbs()...)
+		}
+		hint := "Please choose."
+		if did := config.Suggest(strings.ToLower(word), known); did != "" {
+			hint = "Did you mean: /outage " + strings.Join(append(slices.Clone(c.Words[:len(c.Words)-len(unknown)]), did), " ") + "?"
+		}
+		say(card.Card{Title: fmt.Sprintf("I do not know %q here", card.Shorten(plain(word), 40)), Text: []string{hint}})
+	}
+	return s.newWalk(ctx, b, path, Enter{})
+}
+
+// verb applies a word like restore to the outage that is meant.
+func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string, say func(card.Card)) error {
+	o, rest, others := which(b.event, rest)
+	if o == nil {
+		say(whichCard(verb, others))
+		return nil
+	}
+	text := strings.Join(rest, " ")
+	p := Press{Action: Action{Outage: o.ID, Verb: verb, State: asIs}}
+	switch verb {
+	case "extend":
+		p.Action.Arg = text
+		if text == "" {
+			p.Action.Arg = "1h"
+		}
+		if d, err := time.ParseDuration(p.Action.Arg); p.Action.Arg != "open" && (err != nil || d <= 0 || d > 7*24*time.Hour) {
+			say(card.Card{Title: fmt.Sprintf("I do not know the time %q", card.Shorten(plain(text), 40)), Text: []string{"For example: /outage extend 1h, /outage extend 90m, /outage extend open"}})
+			return nil
+		}
+	case "handover":
+		if text != "" {
+			p.Action.Verb, p.Fields = "handover-send", map[string]string{"to": text}
+		}
+	case "abandon":
+		p.Action.Verb, p.Fields = "abandon-send", map[string]string{"reason": text}
+	case "note":
+		if text != "" {
+			p.Action.Verb, p.Fields = "note-send", map[string]string{"text": text}
+		}
+	}
+	e := b.event
+	b.event.What = p
+	err := s.onOutage(ctx, b, o.ID)
+	b.event.What = e.What
+	return err
+}
+
+// which finds the outage that is meant: named, or of this thread, or the only one.
+func which(e Event, rest []string) (*Outage, []string, []Outage) {
+	if len(rest) > 0 {
+		for i, o := range e.Desk.Open {
+			if strings.EqualFold(o.ID, rest[0]) {
+				return &e.Desk.Open[i], rest[1:], nil
+			}
+		}
+	}
+	for i, o := range e.Desk.Open {
+		if e.Place.Thread != "" && e.Place.Thread == "home:"+o.ID {
+			return &e.Desk.Open[i], rest, nil
+		}
+	}
+	if len(e.Desk.Open) == 1 {
+		return &e.Desk.Open[0], rest, nil
+	}
+	return nil, rest, e.Desk.Open
+}
+
+func whichCard(verb string, open []Outage) card.Card {
+	if len(open) == 0 {
+		return card.Card{Tone: card.Done, Title: "Nothing is open", Text: []string{"/outage history shows what was."}}
+	}
+	c := card.Card{Title: "Which one?", Notes: []string{"Or type: /outage " + verb + " and its name, such as " + open[0].ID + "."}}
+	for _, o := range open[:min(len(open), card.MaxButtons)] {
+		v := verb
+		if verb == "abandon" || verb == "note" || verb == "handover" {
+			v = "more"
+		}
+		c.Buttons = append(c.Buttons, card.Button{
+			Label:  card.Shorten(capital(o.Channel)+" – "+o.Leaf.Title+" ("+o.ID+")", card.MaxLabel),
+			Action: Action{Outage: o.ID, Verb: v, State: asIs, Arg: "1h"}.Encode(),
+		})
+	}
+	return c
+}
+
+func continueCard(s *Service, w Walk) card.Card {
+	where := w.at()
+	if t, err := s.treeOf(context.Background(), w.Playbook); err == nil {
+		if n, ok := t.Node(where); ok {
+			where = orElse(n.Title, n.Text)
+		}
+	}
+	return card.Card{
+		Title: "You were in the middle of: " + card.Shorten(where, 100), Text: []string{"Since " + card.Day(w.Last) + ". Nothing was changed yet."},
+		Buttons: []card.Button{
+			{Label: "Continue", Style: card.Primary, Action: Action{Walk: w.ID, Verb: "continue"}.Encode()},
+			{Label: "Forget it", Action: w.action("cancel", "")},
+		},
+	}
+}
+
+// statusCard lists what is open, the oldest first.
+func statusCard(p Policy, open []Outage) card.Card {
+	if len(open) == 0 {
+		return card.Card{Tone: card.Done, Title: "Nothing is open"}
+	}
+	c := card.Card{Tone: card.Warning, Title: fmt.Sprintf("%d open", len(open))}
+	for i, o := range open {
+		if i == card.MaxFacts-1 && len(open) > card.MaxFacts {
+			c.Facts = append(c.Facts, card.Fact{Name: fmt.Sprintf("and %d more", len(open)-i)})
+			break
+		}
+		c.Facts = append(c.Facts, card.Fact{Name: capital(o.Channel) + " – " + o.Leaf.Title, Note: "since " + card.Day(o.Began) + ". " + whenWord(p, o) + " (" + o.ID + ")"})
+		if i < card.MaxButtons {
+			c.Buttons = append(c.Buttons, card.Button{Label: card.Shorten("Look: "+capital(o.Channel)+" "+o.ID, card.MaxLabel), Action: Action{Outage: o.ID, Verb: "look"}.Encode()})
+		}
+	}
+	return c
+}
+
+func helpCard() card.Card {
+	return card.Card{
+		Title: "What you can say",
+		Facts: []card.Fact{
+			{Name: "/outage", Note: "the menu, what is open, and where you were"},
+			{Name: "/outage chat late", Note: "goes straight there; so do voice, sms, social, email, login"},
+			{Name: "/outage status", Note: "what is open"},
+			{Name: "/outage restore", Note: "put back what was there before"},
+			{Name: "/outage extend 1h", Note: "ask later; also: extend open"},
+			{Name: "/outage handover @name", Note: "ask somebody to look after it; take: do it yourself"},
+			{Name: "/outage note …", Note: "a line for the timeline"},
+			{Name: "/outage abandon … why", Note: "give up the way back, by name, with a reason"},
+			{Name: "/outage history 12 Nov", Note: "what happened on a day"},
+			{Name: "/outage ready", Note: "what to prepare while all is well"},
+		},
+		Notes: []string{"Nothing is changed before you have seen every setting before → after and said yes."},
+	}
+}
+
+// readyCard is what the playbook wants done before anything breaks.
+func (s *Service) readyCard() card.Card {
+	c := card.Card{Title: "Ready for an outage?", Text: []string{"What the playbook wants done while all is well:"}}
+	for _, id := range s.tree.Ready() {
+		if n, ok := s.tree.Node(id); ok {
+			c.Facts = append(c.Facts, card.Fact{Name: n.Title, Note: n.Text})
+		}
+	}
+	return c
+}
+
+// historyCard answers for a day, or lists the last outages.
+func historyCard(p Policy, e Event, words []string) card.Card {
+	day := strings.Join(words, " ")
+	var from, to time.Time
+	if day != "" {
+		var ok bool
+		if from, ok = dayOf(day, e.At.In(p.Location())); !ok {
+			return card.Card{Title: fmt.Sprintf("I do not know the day %q", card.Shorten(plain(day), 40)), Text: []string{"For example: /outage history 12 Nov, /outage history 2026-11-12, /outage history today"}}
+		}
+		to = from.AddDate(0, 0, 1)
+	}
+	c := card.Card{Title: "What happened"}
+	if day != "" {
+		c.Title += " on " + from.Format("Mon 2 Jan 2006")
+	}
+	for _, o := range slices.Backward(e.Desk.Past) {
+		end := e.At
+		if o.Ended != nil {
+			end = o.Ended.At
+		}
+		if day != "" && (!o.Began.Before(to) || end.Before(from)) {
+			continue
+		}
+		how := "open"
+		if o.Ended != nil {
+			how = endWord(o)
+		}
+		if len(c.Facts) < card.MaxFacts {
+			c.Facts = append(c.Facts, card.Fact{Name: capital(o.Channel) + " – " + o.Leaf.Title, Note: card.Day(o.Began) + ", " + o.Owner.Name + ". " + how + " (" + o.ID + ")"})
+		}
+	}
+	if len(c.Facts) == 0 {
+		c.Text = []string{"Nothing is on record."}
+	}
+	return c
+}
+
+// dayOf reads "12 Nov", "12 Nov 2026", "2026-11-12", "today" or "yesterday"; a day without a year is the last such day.
+func dayOf(s string, now time.Time) (time.Time, bool) {
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+	switch strings.ToLower(s) {
+	case "today":
+		return today, true
+	case "yesterday":
+		return today.AddDate(0, 0, -1), true
+	}
+	for _, layout := range []string{time.DateOnly, "2 Jan 2006", "2 January 2006"} {
+		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
+			return t, true
+		}
+	}
+	for _, layout := range []string{"2 Jan", "2 January", "Jan 2"} {
+		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
+			t = t.AddDate(now.Year(), 0, 0)
+			if t.After(today) {
+				t = t.AddDate(-1, 0, 0)
+			}
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}

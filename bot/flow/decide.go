@@ -1,0 +1,458 @@
+package flow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/tree"
+)
+
+// subject is the document that an event speaks to; empty where only the words of a command can tell.
+type subject struct{ walk, outage string }
+
+func subjectOf(e Event) subject {
+	if p, ok := e.What.(Press); ok {
+		return subject{p.Action.Walk, p.Action.Outage}
+	}
+	return subject{}
+}
+
+// batch collects what one decision changes. Version 0 documents without id are not part of it.
+type batch struct {
+	event  Event
+	walk   *Doc[Walk]
+	outage Doc[Outage]
+	record Doc[change.Record]
+	before change.Record // the record as it was loaded
+	moved  bool          // the record is another one now
+	save   Save
+	reply  Reply
+	n      int // effects so far
+	audit  []entry
+}
+
+type entry struct {
+	ofWalk bool
+	what   Audit
+}
+
+func newBatch(e Event) *batch { return &batch{event: e} }
+
+func (b *batch) id() string {
+	b.n++
+	return fmt.Sprintf("%s/%03d", b.event.ID, b.n) // sorts as it was said
+}
+
+func (b *batch) post(s Show) {
+	b.save.Posts = append(b.save.Posts, Post{ID: b.id(), Place: s.Place, Message: s.Message, Card: s.Card, Quiet: s.Quiet, Mention: s.Mention})
+}
+
+// decide loads, decides and saves, again while others overtake it, and then carries out what has to be done at once.
+func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work], c *Claim) (Reply, error) {
+	for range maxGoes {
+		b := newBatch(e)
+		if done.Version != 0 {
+			b.save.Done = &done
+		}
+		if c != nil {
+			b.save.Lease = &Lease{Timer: c.ID, Token: c.Token}
+			b.save.Timers = append(b.save.Timers, Timer{ID: c.ID}) // what follows may set it again
+		}
+		if err := s.once(ctx, b, to); err != nil {
+			return Reply{}, err
+		}
+		if err := s.seal(ctx, b); err != nil {
+			return Reply{}, err
+		}
+		err := s.store.Save(ctx, b.save)
+		switch {
+		case errors.Is(err, ErrConflict):
+			if done.Version != 0 { // did somebody else do this very work?
+				if now, err := s.store.Work(ctx, done.Value.ID); err != nil || now.Version != done.Version {
+					return Reply{}, err
+				}
+			}
+			continue
+		case errors.Is(err, ErrFenced):
+			return Reply{}, nil
+		case err != nil:
+			return Reply{}, fmt.Errorf("save %s: %w", e.ID, err)
+		}
+		s.after(ctx, b)
+		return b.reply, nil
+	}
+	return Reply{}, fmt.Errorf("decide %s: %w", e.ID, ErrConflict)
+}
+
+// after goes on at once with what the saved decision asks for; timers serve only a crash.
+func (s *Service) after(ctx context.Context, b *batch) {
+	for _, w := range b.save.Work {
+		if w.Drive != "" {
+			continue // under a lease: the worker claims it
+		}
+		s.running.Go(func() {
+			if _, err := s.work(ctx, w.ID, nil); err != nil {
+				zerolog.Ctx(ctx).Error().Err(err).Str("work", w.ID).Msg("will be taken up again")
+			}
+		})
+	}
+	s.wake()
+}
+
+// once decides one event on what the store holds now.
+func (s *Service) once(ctx context.Context, b *batch, to subject) error {
+	e := &b.event
+	if e.By.Account != "" {
+		e.By = s.policy.Who(e.By.Account, e.By.Member)
+		if !e.By.Member {
+			b.post(Show{Message: "note:" + e.ID, Place: private(*e), Card: stranger(s.policy)})
+			return nil
+		}
+	}
+	desk, err := s.desk(ctx, *e)
+	if err != nil {
+		return err
+	}
+	e.Desk = desk
+	switch {
+	case to.walk != "":
+		return s.onWalk(ctx, b, to.walk)
+	case to.outage != "":
+		return s.onOutage(ctx, b, to.outage)
+	}
+	cmd, ok := e.What.(Command)
+	if !ok {
+		return fmt.Errorf("event %s speaks to nothing", e.ID)
+	}
+	return s.command(ctx, b, cmd)
+}
+
+// desk lays out what the decision needs to see.
+func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
+	var d Desk
+	var err error
+	if d.Open, err = s.store.Open(ctx); err != nil {
+		return d, fmt.Errorf("list open outages: %w", err)
+	}
+	d.Works, d.Why = s.store.Healthy(ctx)
+	var asked []change.Key
+	switch what := e.What.(type) {
+	case Command:
+		id, err := s.store.Current(ctx, e.By.ID)
+		if err != nil {
+			return d, err
+		}
+		if id != "" {
+			w, err := s.store.Walk(ctx, id)
+			if err != nil {
+				return d, err
+			}
+			if w.Version != 0 && w.Value.Stage != Over {
+				d.Walk = &w.Value
+			}
+		}
+		if len(what.Words) > 0 && strings.EqualFold(what.Words[0], "history") {
+			d.Past, err = s.store.All(ctx)
+		}
+		return d, err
+	case Catalogue:
+		asked = keys(what.Plan)
+	case Readings:
+		asked = slices.Collect(maps.Keys(what.Values))
+	case Press, Due, Begun, Stepped:
+	}
+	if len(asked) > 0 {
+		d.Held, err = s.store.Holders(ctx, asked)
+	}
+	return d, err
+}
+
+// gone answers a press on something that is no longer kept.
+func (b *batch) gone() {
+	if b.event.By.Account == "" {
+		return
+	}
+	b.post(Show{Message: "note:" + b.event.ID, Place: private(b.event), Card: card.Card{
+		Title: "This card is too old", Text: []string{"Nothing was changed. Type /outage to see what is open."},
+	}})
+}
+
+func (s *Service) onWalk(ctx context.Context, b *batch, id string) error {
+	w, err := s.store.Walk(ctx, id)
+	if err != nil {
+		return fmt.Errorf("load walk %s: %w", id, err)
+	}
+	if w.Version == 0 {
+		b.gone()
+		return nil
+	}
+	t, err := s.treeOf(ctx, w.Value.Playbook)
+	if err != nil {
+		return err
+	}
+	b.walk = &w
+	return s.stepWalk(ctx, b, t)
+}
+
+// treeOf returns the playbook of a version: a walk goes on with the one that it began with.
+func (s *Service) treeOf(ctx context.Context, version string) (tree.Tree, error) {
+	if version == s.tree.Version() {
+		return s.tree, nil
+	}
+	if t, ok := s.old.Load(version); ok {
+		return t.(tree.Tree), nil //nolint:forcetypeassert // only trees are stored
+	}
+	data, err := s.store.Playbook(ctx, version)
+	if err != nil {
+		return tree.Tree{}, err
+	}
+	t, err := tree.Parse("playbook "+version, data, change.Actions())
+	if err != nil {
+		return tree.Tree{}, fmt.Errorf("playbook %s is not readable any more: %w", version, err)
+	}
+	s.old.Store(version, t)
+	return t, nil
+}
+
+// stepWalk lets the walk of the batch decide and takes its effects in.
+func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
+	next, effects, err := StepWalk(s.policy, t, b.walk.Value, b.event)
+	if err != nil {
+		return err
+	}
+	b.walk.Value = next
+	b.save.Walk = b.walk
+	b.save.Playbook = s.playbookOf(next)
+	if next.Stage == Over || len(next.Path) > 1 {
+		b.save.Current = &Current{Person: next.By.ID, Walk: next.ID}
+		if next.Stage == Over {
+			b.save.Current.Walk = ""
+		}
+	}
+	for _, effect := range effects {
+		switch f := effect.(type) {
+		case Show:
+			b.post(f)
+		case Form:
+			b.reply.Form = &f.Card
+		case List:
+			b.task(Task{Walk: next.ID, By: b.event.By, Place: b.event.Place, List: &f})
+		case Read:
+			b.task(Task{Walk: next.ID, By: b.event.By, Place: b.event.Place, Read: &f})
+		case Remind:
+			b.save.Timers = append(b.save.Timers, Timer{walkTimers + next.ID + "/" + f.Timer, f.At})
+		case Audit:
+			b.audit = append(b.audit, entry{true, f})
+		case Start:
+			if err := s.start(ctx, b, t, f); err != nil {
+				return err
+			}
+		case Restore, Resume, Enter:
+			return fmt.Errorf("walk %s: %T is no effect of a walk", next.ID, f)
+		}
+	}
+	return nil
+}
+
+func (s *Service) playbookOf(w Walk) []byte {
+	if w.Playbook == s.tree.Version() {
+		return s.playbook
+	}
+	return nil
+}
+
+func (b *batch) task(t Task) {
+	b.save.Work = append(b.save.Work, Work{ID: b.id(), Task: &t, After: b.event.At.Add(takeover)})
+}
+
+// start makes an outage of a confirmed walk, or adds to the one that it joins.
+func (s *Service) start(ctx context.Context, b *batch, t tree.Tree, f Start) error {
+	w := &b.walk.Value
+	if err := s.load(ctx, b, w.Outage); err != nil {
+		return err
+	}
+	leaf, _ := t.Node(w.at())
+	if b.outage.Value.Ended != nil { // it ended while somebody was adding to it
+		w.Outage, w.Join = shortID(leaf.Channel+"-", w.ID), ""
+		if err := s.load(ctx, b, w.Outage); err != nil {
+			return err
+		}
+	}
+	r, err := b.record.Value.Begin(f.Steps, b.event.At)
+	if err != nil {
+		return err
+	}
+	r.Outage = w.Outage
+	b.record.Value, b.moved = r, len(f.Steps) > 0
+	var todos []Todo
+	for _, id := range leaf.After {
+		n, _ := t.Node(id)
+		todos = append(todos, Todo{ID: id, Text: n.Title})
+	}
+	e := b.event
+	e.By, e.What = w.By, Begun{Walk: *w, Leaf: leaf, Todos: todos, Steps: f.Steps}
+	return s.stepOutage(ctx, b, e)
+}
+
+func (s *Service) load(ctx context.Context, b *batch, id string) error {
+	var err error
+	b.outage, b.record, err = s.store.Outage(ctx, id)
+	if err != nil {
+		return fmt.Errorf("load outage %s: %w", id, err)
+	}
+	b.before = b.record.Value
+	return nil
+}
+
+func (s *Service) onOutage(ctx context.Context, b *batch, id string) error {
+	if err := s.load(ctx, b, id); err != nil {
+		return err
+	}
+	if b.outage.Version == 0 {
+		b.gone()
+		return nil
+	}
+	return s.stepOutage(ctx, b, b.event)
+}
+
+// stepOutage lets the outage of the batch decide and takes its effects in. What a person says about steps changes the
+// record in the same commit, and is told like any other progress.
+func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
+	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
+	if err != nil {
+		return err
+	}
+	b.outage.Value = next
+	b.save.Outage = &b.outage
+	moved := false
+	for _, effect := range effects {
+		switch f := effect.(type) {
+		case Show:
+			b.post(f)
+		case Form:
+			b.reply.Form = &f.Card
+		case Read:
+			b.task(Task{Outage: next.ID, By: e.By, Place: e.Place, Read: &f})
+		case Remind:
+			b.save.Timers = append(b.save.Timers, Timer{outageTimers + next.ID + "/" + f.Timer, f.At})
+		case Audit:
+			b.audit = append(b.audit, entry{false, f})
+		case Restore:
+			b.record.Value = b.record.Value.PutBack(f.Keys, f.By, e.At)
+			b.moved, moved = true, true
+		case Resume:
+			r, err := b.record.Value.Tell(f.Key, f.Seen, f.Answer, f.Value, e.By.Name, f.Reason, e.At)
+			if err != nil {
+				return fmt.Errorf("outage %s: %w", next.ID, err)
+			}
+			b.record.Value, b.moved, moved = r, true, true
+		case Enter:
+			if err := s.newWalk(ctx, b, s.tree.Path(f.At), f); err != nil {
+				return err
+			}
+		case List, Start:
+			return fmt.Errorf("outage %s: %T is no effect of an outage", next.ID, f)
+		}
+	}
+	if moved {
+		told := e
+		told.What = Stepped{}
+		return s.stepOutage(ctx, b, told)
+	}
+	return nil
+}
+
+// newWalk begins a walk within the batch.
+func (s *Service) newWalk(ctx context.Context, b *batch, path []string, f Enter) error {
+	if b.walk != nil {
+		return fmt.Errorf("event %s: a second walk", b.event.ID)
+	}
+	if len(path) == 0 {
+		path = []string{s.tree.Start()}
+	}
+	w := NewWalk(s.tree, path, b.event)
+	w.Join, w.Joined = f.Join, f.Join != ""
+	if f.Join != "" {
+		w.Inputs.Since = b.outage.Value.Since
+	}
+	w.Inputs.Until = f.Until
+	b.walk = &Doc[Walk]{Value: w}
+	e := b.event
+	b.event.What = Command{}
+	err := s.stepWalk(ctx, b, s.tree)
+	b.event = e
+	return err
+}
+
+// seal completes the save with what follows from the documents: locks, engine work, the audit chain.
+func (s *Service) seal(ctx context.Context, b *batch) error {
+	if b.moved {
+		r := b.record.Value
+		b.save.Record = &b.record
+		for _, st := range r.Steps {
+			old, had := b.before.Step(st.Key)
+			switch held := had && old.Open(); {
+			case st.Open() && !held:
+				b.save.Lock = append(b.save.Lock, st.Key)
+			case !st.Open() && held:
+				b.save.Free = append(b.save.Free, st.Key)
+			}
+		}
+		if engineWork(r) && !engineWork(b.before) {
+			w, err := s.store.Work(ctx, drivePrefix+r.Outage)
+			if err != nil {
+				return err
+			}
+			if w.Version == 0 {
+				b.save.Work = append(b.save.Work, Work{ID: drivePrefix + r.Outage, Drive: r.Outage, After: b.event.At})
+			}
+		}
+	}
+	for _, a := range b.audit {
+		if err := b.log(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// line is one entry of the audit log. Each carries the hash of the one before it in the same log: an edit shows. It
+// does not stop a forger who can rewrite the whole log.
+type line struct {
+	Prev  string            `json:"prev"`
+	At    time.Time         `json:"at"`
+	Event string            `json:"event"`
+	By    string            `json:"by,omitzero"`   // the account
+	Name  string            `json:"name,omitzero"` // as people saw it then
+	What  string            `json:"what"`
+	Data  map[string]string `json:"data,omitzero"`
+}
+
+func (b *batch) log(a entry) error {
+	head, name := &b.outage.Value.Head, "outage:"+b.outage.Value.ID
+	if a.ofWalk {
+		head, name = &b.walk.Value.Head, "walk:"+b.walk.Value.ID
+	}
+	data, err := json.Marshal(line{*head, b.event.At, b.event.ID, b.event.By.Account, b.event.By.Name, a.what.What, a.what.Data})
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", name, err)
+	}
+	sum := sha256.Sum256(data)
+	*head = hex.EncodeToString(sum[:])
+	b.save.Audit = append(b.save.Audit, Entry{Log: name, Data: data})
+	return nil
+}
+
+func sortedNames(p change.Platforms) []string { return slices.Sorted(maps.Keys(p)) }

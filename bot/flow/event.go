@@ -1,0 +1,252 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/tree"
+)
+
+// Person is somebody as a decision sees them: looked up anew for every event.
+type Person struct {
+	ID        string `json:"id"`               // immutable: the name in the organisation's people, else the account
+	Account   string `json:"account"`          // "terminal:sam", as the platform proved it
+	Name      string `json:"name"`             // as people see it: "@sam"
+	Zone      string `json:"zone,omitzero"`    // IANA; empty: the organisation's
+	Member    bool   `json:"member,omitzero"`  // a full member of the own organisation
+	Responder bool   `json:"respond,omitzero"` // may confirm, restore, extend, take over
+}
+
+// Place is where a card is shown. Thread names the message (by our own id) whose thread it is; Person is set where
+// only one person sees it.
+type Place struct {
+	Platform string `json:"platform"`
+	Channel  string `json:"channel,omitzero"`
+	Thread   string `json:"thread,omitzero"`
+	Person   string `json:"person,omitzero"` // an account
+}
+
+// Event is something that happened, with all that a decision needs to know of the world.
+type Event struct {
+	ID    string
+	At    time.Time
+	By    Person
+	Place Place
+	What  What
+	Desk  Desk // filled in by the Service for each decision, never stored
+}
+
+// Desk is what lies on the desk beside an event: the other documents that a decision looks at.
+type Desk struct {
+	Open  []Outage              // open outages, oldest first
+	Past  []Outage              // ended ones, oldest first; only for History
+	Walk  *Walk                 // the walk that the person is in the middle of; nil: none
+	Held  map[change.Key]string // which open outage holds a resource of this event
+	Works bool                  // changes may be made: the store is healthy
+	Why   string                // why not
+}
+
+func (d Desk) held(k change.Key) string { return d.Held[k] }
+
+// What is the body of an event.
+//
+//sumtype:decl
+type What interface{ what() }
+
+// Command is words typed after /outage, or to the bot.
+type Command struct {
+	Words []string `json:"words"`
+}
+
+// Press is a button pressed, or a form sent.
+type Press struct {
+	Action Action            `json:"action"`
+	Fields map[string]string `json:"fields,omitzero"` // a form's values by input id; Many: lines
+}
+
+// Catalogue is what can be set: the answer to List.
+type Catalogue struct {
+	Resources []change.Resource `json:"resources"`
+	Plan      []change.Step     `json:"plan"`
+	Error     string            `json:"error,omitzero"` // why it could not be listed or planned
+}
+
+// Readings are present values: the answer to Read.
+type Readings struct {
+	For    string                      `json:"for"`
+	By     Person                      `json:"by"` // who asked
+	Place  Place                       `json:"place"`
+	Values map[change.Key]change.Value `json:"values"`
+	Errors map[change.Key]string       `json:"errors,omitzero"`
+}
+
+// Due is a timer that fired. Its name is one that Remind set.
+type Due struct {
+	Timer string `json:"timer"`
+}
+
+// Begun is a confirmed walk: the first event of an outage, or an addition to it.
+type Begun struct {
+	Walk  Walk          `json:"walk"`
+	Leaf  tree.Node     `json:"leaf"`
+	Todos []Todo        `json:"todos"`
+	Steps []change.Step `json:"steps"`
+}
+
+// Stepped is progress of a change: the record that comes with it holds what is new.
+type Stepped struct{}
+
+func (Command) what()   {}
+func (Press) what()     {}
+func (Catalogue) what() {}
+func (Readings) what()  {}
+func (Due) what()       {}
+func (Begun) what()     {}
+func (Stepped) what()   {}
+
+// Effect is something to be done because of a decision. Its id is the event's id and its number, which is the op id of
+// what it causes: repeating it is harmless.
+//
+//sumtype:decl
+type Effect interface{ effect() }
+
+// Show shows a card: the message of this id at this place is edited, or posted if there is none.
+type Show struct {
+	Message string    `json:"message"`
+	Place   Place     `json:"place"`
+	Card    card.Card `json:"card"`
+	Quiet   bool      `json:"quiet,omitzero"` // nobody's device should ring
+	Mention []string  `json:"mention,omitzero"`
+}
+
+// Form opens a form for the person who pressed, once, on the surface that they pressed on.
+type Form struct {
+	Card card.Card `json:"card"`
+}
+
+// List asks for the catalogue and a plan for these actions; the answer is a Catalogue.
+type List struct {
+	Actions []string          `json:"actions"`
+	Targets []string          `json:"targets,omitzero"`
+	Inputs  map[string]string `json:"inputs,omitzero"`
+	From    time.Time         `json:"from"`
+	Until   time.Time         `json:"until"`
+}
+
+// Read asks for present values; the answer is Readings with the same For.
+type Read struct {
+	For  string       `json:"for"`
+	Keys []change.Key `json:"keys"`
+}
+
+// Start makes an outage of a confirmed walk, or adds to the one it joins.
+type Start struct {
+	Steps []change.Step
+}
+
+// Restore puts steps back; no keys means all.
+type Restore struct {
+	Keys []change.Key
+	By   string
+}
+
+// Resume applies a person's answer to one step.
+type Resume struct {
+	Key    change.Key
+	Seen   change.State
+	Answer change.Answer
+	Value  change.Value
+	Reason string
+}
+
+// Remind sets a timer of this walk or outage; a zero time removes it.
+type Remind struct {
+	Timer string
+	At    time.Time
+}
+
+// Audit adds to the audit log.
+type Audit struct {
+	What string            `json:"what"`
+	Data map[string]string `json:"data,omitzero"`
+}
+
+// Enter starts a walk from an outage: back into the tree, in the name of the person who pressed.
+type Enter struct {
+	Join  string // the outage that it adds to
+	At    string // the node to begin at
+	Until time.Time
+}
+
+func (Show) effect()    {}
+func (Form) effect()    {}
+func (List) effect()    {}
+func (Read) effect()    {}
+func (Start) effect()   {}
+func (Restore) effect() {}
+func (Resume) effect()  {}
+func (Remind) effect()  {}
+func (Audit) effect()   {}
+func (Enter) effect()   {}
+
+// envelope is an Event as it lies in the inbox.
+type envelope struct {
+	ID    string          `json:"id"`
+	At    time.Time       `json:"at"`
+	By    Person          `json:"by"`
+	Place Place           `json:"place"`
+	Kind  string          `json:"kind"`
+	What  json.RawMessage `json:"what"`
+}
+
+// MarshalJSON writes the event without its Desk.
+func (e Event) MarshalJSON() ([]byte, error) {
+	what, err := json.Marshal(e.What)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(envelope{e.ID, e.At, e.By, e.Place, fmt.Sprintf("%T", e.What), what})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (e *Event) UnmarshalJSON(data []byte) error {
+	var in envelope
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	what, err := decodeWhat(in.Kind, in.What)
+	if err != nil {
+		return fmt.Errorf("event %s: %w", in.ID, err)
+	}
+	*e = Event{ID: in.ID, At: in.At, By: in.By, Place: in.Place, What: what}
+	return nil
+}
+
+func decodeWhat(kind string, data []byte) (What, error) {
+	switch kind {
+	case "flow.Command":
+		return decode[Command](data)
+	case "flow.Press":
+		return decode[Press](data)
+	case "flow.Catalogue":
+		return decode[Catalogue](data)
+	case "flow.Readings":
+		return decode[Readings](data)
+	case "flow.Due":
+		return decode[Due](data)
+	case "flow.Begun":
+		return decode[Begun](data)
+	case "flow.Stepped":
+		return decode[Stepped](data)
+	}
+	return nil, fmt.Errorf("unknown kind of event %q", kind)
+}
+
+func decode[T What](data []byte) (What, error) {
+	var v T
+	err := json.Unmarshal(data, &v)
+	return v, err
+}

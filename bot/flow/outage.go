@@ -1,0 +1,575 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/tree"
+)
+
+const (
+	outageSchema = 1
+	againFor     = 24 * time.Hour // how long an ended outage offers to begin again
+
+	ladderTimer   = "ladder"      // the next reminder of the deadline
+	questionTimer = "question"    // the next question of a wait
+	threadTimer   = "thread"      // the open question goes to the thread
+	silentTimer   = "unconfirmed" // nobody answered for a day
+	midnightTimer = "midnight"    // a weekday begins that is not covered
+	settleTimer   = "settle"      // read again what was written
+	todoTimer     = "todo"        // ask once what is left to do
+)
+
+// Outage is what was made of a confirmed change or an accepted wait. Whether its settings are being changed, are set
+// or restored is derived from its record and stored nowhere else.
+type Outage struct {
+	Schema   int       `json:"schema"`
+	ID       string    `json:"id"`
+	Channel  string    `json:"channel"` // voice, chat, …
+	Leaf     tree.Node `json:"leaf"`    // as it was in the playbook then
+	Playbook string    `json:"playbook"`
+	Owner    Person    `json:"owner"`
+	Offered  *Person   `json:"offered,omitzero"`  // asked to take it over; nil: nobody
+	Since    time.Time `json:"since"`             // customers are hit since
+	Began    time.Time `json:"began"`             // declared
+	Deadline time.Time `json:"deadline,omitzero"` // zero: nothing was changed
+	Rung     int       `json:"rung,omitzero"`     // the next rung of the ladder
+	Asking   Asking    `json:"asking,omitzero"`
+	Home     Place     `json:"home"`
+	Told     Told      `json:"told,omitzero"`
+	Todos    []Todo    `json:"todos,omitzero"`
+	Timeline []Line    `json:"timeline"`
+	Ended    *End      `json:"ended,omitzero"` // nil while it is open
+	Drill    bool      `json:"drill,omitzero"`
+	Head     string    `json:"head,omitzero"` // of its audit chain
+}
+
+// Asking is the clock of a wait.
+type Asking struct {
+	N      int       `json:"n,omitzero"`      // questions asked
+	Open   bool      `json:"open,omitzero"`   // the last one has no answer
+	Thread bool      `json:"thread,omitzero"` // it went to the thread too
+	Silent int       `json:"silent,omitzero"` // unanswered in a row
+	Heard  time.Time `json:"heard,omitzero"`  // the last answer, or the beginning
+	Next   time.Time `json:"next,omitzero"`
+}
+
+// Told is what people were already told about, so that they are told once.
+type Told struct {
+	Phase change.Phase            `json:"phase,omitzero"`
+	Asked map[change.Key]string   `json:"asked,omitzero"` // the question open for a step
+	Drift map[change.Key][]string `json:"drift,omitzero"` // values found by settle checks
+}
+
+// Todo is something left to do afterwards. It never holds the outage open.
+type Todo struct {
+	ID   string    `json:"id"`
+	Text string    `json:"text"`
+	By   string    `json:"by,omitzero"`
+	At   time.Time `json:"at,omitzero"`
+}
+
+// Line is one entry of the timeline. A wrong one is struck, not removed.
+type Line struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	What   string    `json:"what"` // "extend", "note", …
+	Text   string    `json:"text"`
+	Struck string    `json:"struck,omitzero"` // by whom
+}
+
+// End is how an outage ended.
+type End struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	How    string    `json:"how"` // restored, works, abandoned, unconfirmed
+	Reason string    `json:"reason,omitzero"`
+}
+
+// StepOutage decides what an event means for an outage; r is its record as it is with that event. It does no I/O and
+// reads no clock: the same input gives the same answer.
+func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect, error) {
+	s := stepping{policy: p, o: o, r: r, e: e}
+	switch what := e.What.(type) {
+	case Begun:
+		s.begun(what)
+	case Stepped:
+		s.stepped()
+	case Press:
+		s.press(what)
+	case Readings:
+		s.readings(what)
+	case Due:
+		s.due(what)
+	case Command, Catalogue:
+		return o, nil, fmt.Errorf("outage %s: %T is no event of an outage", o.ID, what)
+	}
+	if s.changed {
+		s.do(Show{Message: s.home(), Place: s.o.Home, Card: homeCard(p, s.o, s.r)})
+	}
+	return s.o, s.out, nil
+}
+
+// stepping is one StepOutage at work.
+type stepping struct {
+	policy  Policy
+	o       Outage
+	r       change.Record
+	e       Event
+	out     []Effect
+	changed bool // the home message has something new to say
+}
+
+func (s *stepping) do(e ...Effect) { s.out = append(s.out, e...) }
+
+func (s *stepping) home() string { return "home:" + s.o.ID }
+
+func (s *stepping) message(name string) string { return s.o.ID + "/" + name }
+
+func (s *stepping) thread() Place {
+	p := s.o.Home
+	p.Thread = s.home()
+	return p
+}
+
+func (s *stepping) owner() Place {
+	platform, _, _ := strings.Cut(s.o.Owner.Account, ":")
+	return Place{Platform: platform, Person: s.o.Owner.Account}
+}
+
+// note adds to the timeline and the audit log.
+func (s *stepping) note(what, format string, args ...any) {
+	by := s.e.By.Name
+	if by == "" {
+		by = "the bot"
+	}
+	line := Line{At: s.e.At, By: by, What: what, Text: fmt.Sprintf(format, args...)}
+	s.o.Timeline = append(slices.Clone(s.o.Timeline), line)
+	s.do(Audit{What: what, Data: map[string]string{"text": line.Text}})
+	s.changed = true
+}
+
+// last is the newest line of the timeline of this kind.
+func (s *stepping) last(what string) Line {
+	for _, l := range slices.Backward(s.o.Timeline) {
+		if l.What == what {
+			return l
+		}
+	}
+	return Line{At: s.o.Began, By: s.o.Owner.Name}
+}
+
+// tell shows something to the person of the event alone.
+func (s *stepping) tell(c card.Card) {
+	c.Drill = s.o.Drill
+	s.do(Show{Message: "note:" + s.e.ID, Place: private(s.e), Card: c})
+}
+
+func (s *stepping) post(name string, at Place, c card.Card) {
+	c.Drill = s.o.Drill
+	s.do(Show{Message: s.message(name), Place: at, Card: c})
+}
+
+func (s *stepping) begun(b Begun) {
+	w := b.Walk
+	if s.o.ID == "" {
+		leaf := b.Leaf
+		s.o = Outage{
+			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
+			Since: w.Inputs.Since, Began: s.e.At, Home: s.policy.Home(leaf.Channel, w.Place.Platform), Todos: b.Todos,
+			Asking: Asking{Heard: s.e.At},
+		}
+		if s.o.Home.Channel == "" {
+			s.o.Home.Channel = w.Place.Channel
+		}
+		s.note("begun", "%s", leaf.Title)
+		if leaf.Kind == tree.Wait {
+			s.ask(s.e.At)
+			s.do(Remind{silentTimer, s.e.At.Add(time.Duration(s.policy.EndUnconfirmedAt))})
+		}
+	} else {
+		if b.Leaf.ID != s.o.Leaf.ID {
+			s.turned(b)
+		}
+		s.note("added", "%s added to it: %s", w.By.Name, orElse(names(b.Steps), b.Leaf.Title))
+	}
+	if len(b.Steps) > 0 && w.Inputs.Until.After(s.o.Deadline) {
+		s.deadline(w.Inputs.Until)
+	}
+	s.stepped()
+	s.changed = true
+}
+
+// turned follows an outage that became another one: back into the tree, same outage.
+func (s *stepping) turned(b Begun) {
+	s.o.Leaf = b.Leaf
+	for _, t := range b.Todos {
+		if !slices.ContainsFunc(s.o.Todos, func(have Todo) bool { return have.ID == t.ID }) {
+			s.o.Todos = append(slices.Clone(s.o.Todos), t)
+		}
+	}
+	s.o.Asking = Asking{N: s.o.Asking.N, Heard: s.e.At}
+	s.do(Remind{Timer: questionTimer})
+	if b.Leaf.Kind == tree.Wait {
+		s.ask(s.e.At)
+	}
+}
+
+// deadline moves the deadline, and the ladder and the midnight question with it.
+func (s *stepping) deadline(at time.Time) {
+	s.o.Deadline, s.o.Rung = at, 0
+	for s.rung(s.o.Rung).Before(s.e.At) && s.rung(s.o.Rung).Before(s.o.Deadline) {
+		s.o.Rung++ // a warning that lies in the past is not given
+	}
+	s.do(Remind{ladderTimer, s.rung(s.o.Rung)})
+}
+
+// rung is when the i-th rung of the ladder falls due; the last one repeats.
+func (s *stepping) rung(i int) time.Time {
+	l := s.policy.Ladder
+	if len(l) == 0 {
+		return s.o.Deadline
+	}
+	if i < len(l) {
+		return s.o.Deadline.Add(l[i].at())
+	}
+	last := l[len(l)-1]
+	every := time.Duration(max(last.Every, 0))
+	if every == 0 {
+		every = 24 * time.Hour
+	}
+	return s.o.Deadline.Add(last.at() + time.Duration(i-len(l)+1)*every)
+}
+
+// stepped tells what is new in the record, once.
+func (s *stepping) stepped() {
+	s.changed = true
+	s.questions()
+	phase := s.r.Phase()
+	before := s.o.Told.Phase
+	if phase == before {
+		return
+	}
+	s.o.Told.Phase = phase
+	switch phase {
+	case change.Changed:
+		s.post("set", s.thread(), card.Card{Tone: card.Done, Title: truth(s.o, s.r), Text: []string{fromHere(s.policy, s.o)}})
+		s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
+		s.midnight()
+	case change.Ended:
+		s.restored()
+	case change.Nothing, change.Changing, change.Restoring, change.Asking:
+	}
+}
+
+// questions asks about each step that cannot go on without a person, and closes questions that were answered.
+func (s *stepping) questions() {
+	asked := map[change.Key]string{}
+	for _, t := range change.Next(s.r) {
+		if t.Do != change.DoAsk {
+			continue
+		}
+		st, _ := s.r.Step(t.Key)
+		asked[t.Key] = string(st.State) + strconv.FormatBool(st.Back) + st.At.String()
+		if s.o.Told.Asked[t.Key] != asked[t.Key] {
+			s.post("ask/"+string(t.Key), s.thread(), stepCard(s.o, st))
+		}
+	}
+	for _, st := range s.r.Steps { // in the order of the steps, so that the same input gives the same answer
+		if _, was := s.o.Told.Asked[st.Key]; was && asked[st.Key] == "" {
+			s.post("ask/"+string(st.Key), s.thread(), card.Card{Title: stepName(st), Text: []string{stepWord(st) + by(st)}})
+		}
+	}
+	if s.o.Told.Asked = asked; len(asked) == 0 {
+		s.o.Told.Asked = nil
+	}
+}
+
+func by(st change.Step) string {
+	if st.By == "" {
+		return ""
+	}
+	return " (" + st.By + ")"
+}
+
+// restored ends the outage once every step is back or left by name.
+func (s *stepping) restored() {
+	if s.o.Ended != nil {
+		return
+	}
+	l := s.last("restore")
+	s.finish("restored", l.By, "")
+}
+
+// finish ends the outage and says what is left to do.
+func (s *stepping) finish(how, who, reason string) {
+	s.o.Ended = &End{At: s.e.At, By: who, How: how, Reason: reason}
+	s.o.Asking.Open, s.o.Asking.Next, s.o.Offered = false, time.Time{}, nil
+	s.note("ended", "%s", endWord(s.o))
+	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer} {
+		s.do(Remind{Timer: t})
+	}
+	if how == "restored" {
+		s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
+	}
+	if len(s.o.Todos) > 0 {
+		s.do(Remind{todoTimer, s.policy.NextOpen(nextMorning(s.e.At, s.policy))})
+	}
+	if who != s.o.Owner.Name {
+		left := "Nothing left for you."
+		if len(s.o.Todos) > 0 {
+			left = "What is left to do stands in " + s.o.Home.Channel + "."
+		}
+		s.post("ended", s.owner(), card.Card{Tone: card.Done, Title: headline(s.o, s.r), Text: []string{endWord(s.o) + ". " + left}})
+	}
+}
+
+// nextMorning is 08:00 of the next day in the organisation's zone.
+func nextMorning(t time.Time, p Policy) time.Time {
+	l := t.In(p.Location())
+	return time.Date(l.Year(), l.Month(), l.Day()+1, 8, 0, 0, 0, p.Location())
+}
+
+// ask sets the time of the next question.
+func (s *stepping) ask(from time.Time) {
+	every := s.o.Leaf.Every
+	if len(every) == 0 {
+		return
+	}
+	next := from.Add(time.Duration(every[min(s.o.Asking.N, len(every)-1)]))
+	s.o.Asking.Next = s.policy.NextOpen(next)
+	s.do(Remind{questionTimer, s.o.Asking.Next})
+	s.changed = true
+}
+
+// answered closes the open question and takes its buttons away.
+func (s *stepping) answered(text string) {
+	q := &s.o.Asking
+	if q.Open {
+		c := card.Card{Title: s.o.Leaf.Again.Text, Text: []string{text}}
+		s.post("q"+strconv.Itoa(q.N), s.owner(), c)
+		if q.Thread {
+			s.post("t"+strconv.Itoa(q.N), s.thread(), c)
+		}
+	}
+	q.Open, q.Thread, q.Silent, q.Heard = false, false, 0, s.e.At
+	s.do(Remind{Timer: threadTimer}, Remind{silentTimer, s.e.At.Add(time.Duration(s.policy.EndUnconfirmedAt))})
+	s.changed = true
+}
+
+func (s *stepping) due(d Due) {
+	if d.Timer == settleTimer {
+		s.settle()
+		return
+	}
+	if d.Timer == todoTimer {
+		s.leftToDo()
+		return
+	}
+	if s.o.Ended != nil {
+		return
+	}
+	switch d.Timer {
+	case questionTimer:
+		s.question()
+	case threadTimer:
+		if q := &s.o.Asking; q.Open && !q.Thread {
+			q.Thread = true
+			s.post("t"+strconv.Itoa(q.N), s.thread(), questionCard(s.o))
+			s.changed = true
+		}
+	case silentTimer:
+		if s.r.Phase() == change.Nothing || s.r.Phase() == change.Ended {
+			s.finish("unconfirmed", "the bot", "")
+		}
+	case ladderTimer:
+		s.climb()
+	case midnightTimer:
+		s.beforeMidnight()
+	}
+}
+
+func (s *stepping) question() {
+	q := &s.o.Asking
+	if q.Open { // the one before had no answer
+		q.Silent++
+		c := card.Card{Title: s.o.Leaf.Again.Text, Text: []string{"Not answered; asked again at " + card.Clock(s.e.At) + "."}}
+		s.post("q"+strconv.Itoa(q.N), s.owner(), c)
+		if q.Thread {
+			s.post("t"+strconv.Itoa(q.N), s.thread(), c)
+		}
+	}
+	q.N++
+	q.Open, q.Thread = true, false
+	s.post("q"+strconv.Itoa(q.N), s.owner(), questionCard(s.o))
+	s.do(Remind{threadTimer, s.e.At.Add(time.Duration(s.policy.AskThreadAfter))})
+	s.ask(s.e.At)
+}
+
+// climb gives the present rung of the ladder. One whose moment passed while something was away is not given late: one
+// line sums up the rest.
+func (s *stepping) climb() {
+	if len(s.policy.Ladder) == 0 || !s.r.Open() {
+		return
+	}
+	missed := 0
+	for !s.rung(s.o.Rung + 1).After(s.e.At) {
+		s.o.Rung++
+		missed++
+	}
+	i := min(s.o.Rung, len(s.policy.Ladder)-1)
+	to := s.policy.Ladder[i].To
+	open := s.policy.PageAtNight || s.policy.IsOpen(s.e.At)
+	if slices.Contains(to, "group") && !open {
+		to = []string{"owner"}
+	}
+	over := s.e.At.Sub(s.o.Deadline)
+	if s.policy.RestoreByItself == atDeadline && over >= 0 && s.r.Phase() == change.Changed {
+		s.note("restore", "put back at the deadline, as the organisation says")
+		s.do(Restore{By: "the organisation's rule"})
+		return
+	}
+	c := deadlineCard(s.policy, s.o, s.r, over, missed)
+	name := "deadline" + strconv.Itoa(s.o.Rung)
+	var mention []string
+	for _, where := range to {
+		switch where {
+		case "owner":
+			s.post(name+"/owner", s.owner(), c)
+		case "thread":
+			s.post(name+"/thread", s.thread(), c)
+		case "channel":
+			if s.policy.Backup != "" {
+				mention = []string{s.policy.Backup}
+			}
+			s.mention(name+"/channel", c, mention)
+		case "group":
+			s.mention(name+"/group", c, s.policy.Responders)
+		}
+	}
+	s.o.Rung++
+	next := s.rung(s.o.Rung)
+	if s.o.Rung >= len(s.policy.Ladder) && !s.policy.PageAtNight {
+		next = s.policy.NextOpen(next)
+	}
+	s.do(Remind{ladderTimer, next})
+	s.changed = true
+}
+
+func (s *stepping) mention(name string, c card.Card, who []string) {
+	c.Drill = s.o.Drill
+	s.do(Show{Message: s.message(name), Place: s.o.Home, Card: c, Mention: who})
+}
+
+// midnight sets the question that comes half an hour before a weekday begins which is not covered.
+func (s *stepping) midnight() {
+	last, days := s.lastDay()
+	if days == 0 || days >= 7 {
+		return
+	}
+	s.do(Remind{midnightTimer, last.AddDate(0, 0, 1).Add(-30 * time.Minute)})
+}
+
+// lastDay is the beginning of the last date that open steps cover, and how many dates they cover.
+func (s *stepping) lastDay() (last time.Time, days int) {
+	seen := map[string]bool{}
+	for _, st := range s.r.Steps {
+		day, err := time.ParseInLocation(time.DateOnly, st.Day, s.policy.Location())
+		if err != nil || !st.Open() {
+			continue
+		}
+		seen[st.Day] = true
+		if day.After(last) {
+			last = day
+		}
+	}
+	return last, len(seen)
+}
+
+func (s *stepping) beforeMidnight() {
+	last, _ := s.lastDay()
+	next := last.AddDate(0, 0, 1)
+	if last.IsZero() || !s.r.Open() {
+		return
+	}
+	if s.o.Deadline.Before(next) && s.e.At.Before(s.o.Deadline) {
+		s.do(Remind{midnightTimer, s.o.Deadline}) // only an outage past its deadline would cross it
+		return
+	}
+	s.post("midnight/"+next.Format(time.DateOnly), s.thread(), midnightCard(s.o, next))
+	s.post("midnight-owner/"+next.Format(time.DateOnly), s.owner(), midnightCard(s.o, next))
+}
+
+// settle reads again what was written: a write that timed out may land late.
+func (s *stepping) settle() {
+	var keys []change.Key
+	for _, st := range s.r.Steps {
+		if st.Way != change.Guided && (st.State == change.IsSet || st.State == change.Restored && st.Before != nil) {
+			keys = append(keys, st.Key)
+		}
+	}
+	if len(keys) > 0 {
+		s.do(Read{For: "settle", Keys: keys})
+	}
+	since := s.o.Began
+	if s.o.Ended != nil {
+		since = s.o.Ended.At
+	}
+	if s.e.At.Sub(since) < 4*time.Minute {
+		s.do(Remind{settleTimer, s.e.At.Add(4 * time.Minute)})
+	}
+}
+
+func (s *stepping) readings(r Readings) {
+	switch r.For {
+	case "restore":
+		s.e.By = r.By
+		s.post("restore", s.thread(), restoreCard(s.policy, s.o, s.r, r, s.e.At))
+	case "settle":
+		for _, st := range s.r.Steps {
+			now, ok := r.Values[st.Key]
+			if !ok || slices.Contains(s.o.Told.Drift[st.Key], now.Text) {
+				continue
+			}
+			switch {
+			case st.State == change.IsSet && !now.Equal(st.Want):
+				s.drift(st, now, "Somebody changed it since. Nothing is overwritten; before I put it back I ask you.")
+			case st.State == change.Restored && st.Before != nil && now.Equal(st.Want):
+				s.drift(st, now, "It was put back, and now shows the outage's value again: an earlier write may have landed late. Please look.")
+			}
+		}
+	}
+}
+
+func (s *stepping) drift(st change.Step, now change.Value, text string) {
+	drift := map[change.Key][]string{}
+	for k, v := range s.o.Told.Drift {
+		drift[k] = v
+	}
+	drift[st.Key] = append(slices.Clone(drift[st.Key]), now.Text)
+	s.o.Told.Drift = drift
+	s.note("drift", "%s now shows %q", stepName(st), now.Text)
+	c := card.Card{Tone: card.Warning, Title: stepName(st) + " now shows: " + card.Shorten(firstLine(now.Text), 60), Text: []string{text}, Buttons: []card.Button{s.button("look", "", "Look")}}
+	s.post("drift/"+string(st.Key), s.thread(), c)
+}
+
+func (s *stepping) button(verb, state, label string) card.Button {
+	return card.Button{Label: label, Action: Action{Outage: s.o.ID, Verb: verb, State: state}.Encode()}
+}
+
+func (s *stepping) leftToDo() {
+	var left []string
+	for _, t := range s.o.Todos {
+		if t.By == "" {
+			left = append(left, t.Text)
+		}
+	}
+	if len(left) > 0 {
+		s.post("todo", s.owner(), todoCard(s.o))
+	}
+}

@@ -1,0 +1,328 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"switchback/bot/config"
+)
+
+// Policy is flow's part of the organisation document: who the people are, where messages go, and how long things may
+// take. Everything has a default but the name, the zone and the people.
+type Policy struct {
+	Name             string            `yaml:"name" jsonschema_description:"What the company is called in messages."`
+	Zone             string            `yaml:"zone" jsonschema_description:"IANA time zone of the customer-service platform, such as America/Los_Angeles."`
+	Opening          Opening           `yaml:"opening" jsonschema_description:"When your team works, per weekday: 08:00-18:00 or closed. Outside, only owners are asked."`
+	People           []Someone         `yaml:"people" jsonschema_description:"Who works here, by their accounts."`
+	Responders       []string          `yaml:"responders" jsonschema_description:"Names from people who may confirm, restore, extend and take over. Two at least."`
+	Backup           string            `yaml:"backup" jsonschema_description:"Who is named when the owner does not answer."`
+	Channels         []Route           `yaml:"channels" jsonschema_description:"Where outages are posted; the first that fits a channel is its home."`
+	Deadline         config.Duration   `yaml:"deadline" jsonschema_description:"How long after a change the owner is asked to restore it (default 4h)."`
+	Ladder           []Rung            `yaml:"ladder" jsonschema_description:"Who is reminded when, relative to the deadline."`
+	RestoreByItself  string            `yaml:"restore_by_itself" jsonschema:"enum=never,enum=at_deadline" jsonschema_description:"never (default): at the deadline somebody is asked. at_deadline: what the bot set, and nobody changed since, is put back."`
+	PageAtNight      bool              `yaml:"page_at_night" jsonschema_description:"Mention the whole group outside opening hours too (default false)."`
+	Ways             []WayToUs         `yaml:"ways" jsonschema_description:"How customers can reach you. Texts name only those that work."`
+	WaitingFor       map[string]string `yaml:"waiting_for" jsonschema_description:"Contact of those we may wait for: gladly, it, carrier, network."`
+	ChatMessage      string            `yaml:"chat_message" jsonschema_description:"What visitors read while chat is closed; {ways} becomes the ways that work."`
+	SupportFormURL   string            `yaml:"support_form_url" jsonschema_description:"The platform's form for people who cannot log in."`
+	StatusPageURL    string            `yaml:"status_page_url" jsonschema_description:"Where people read the platform's status page."`
+	NotYet           config.Duration   `yaml:"not_yet" jsonschema_description:"After how long 'Not yet' asks again (default 15m)."`
+	AskThreadAfter   config.Duration   `yaml:"ask_thread_after" jsonschema_description:"After how long without an answer a question goes to the thread (default 10m)."`
+	EndUnconfirmedAt config.Duration   `yaml:"end_unconfirmed_after" jsonschema_description:"After how long without any answer a wait is ended as not confirmed (default 24h)."`
+}
+
+// Someone is one person and their accounts. Two accounts of one entry are one person.
+type Someone struct {
+	Name        string `yaml:"name" jsonschema_description:"How the person is named on cards, without @."`
+	Slack       string `yaml:"slack" jsonschema_description:"Slack member id, such as U012AB3CD."`
+	Teams       string `yaml:"teams" jsonschema_description:"Teams (Entra) object id."`
+	Email       string `yaml:"email"`
+	Terminal    string `yaml:"terminal" jsonschema_description:"Name in bot chat."`
+	Zone        string `yaml:"zone" jsonschema_description:"The person's own time zone, if it is another one."`
+	GladlyAdmin bool   `yaml:"gladly_admin" jsonschema_description:"May click in Gladly's settings."`
+}
+
+// Route is a channel for outages of some customer channels.
+type Route struct {
+	For      []string `yaml:"for" jsonschema_description:"voice, chat, sms, social, email, login; empty means all."`
+	Slack    string   `yaml:"slack"`
+	Teams    string   `yaml:"teams"`
+	Terminal string   `yaml:"terminal"`
+}
+
+// WayToUs is one way in which customers reach the company.
+type WayToUs struct {
+	Channel string `yaml:"channel" jsonschema_description:"voice, chat, sms, social, email or form."`
+	Text    string `yaml:"text" jsonschema_description:"As customers read it: write to help@example.com."`
+}
+
+// Rung is one step of the ladder of reminders.
+type Rung struct {
+	Before config.Duration `yaml:"before" jsonschema_description:"Before the deadline; without before and after: at the deadline."`
+	After  config.Duration `yaml:"after" jsonschema_description:"After the deadline."`
+	To     []string        `yaml:"to" jsonschema_description:"owner, thread, channel, group."`
+	Every  config.Duration `yaml:"every" jsonschema_description:"Repeats the last rung."`
+}
+
+// at is the moment of the rung relative to the deadline.
+func (r Rung) at() time.Duration { return time.Duration(r.After - r.Before) }
+
+// Opening is when the team works, by weekday in lower case.
+type Opening map[string]Span
+
+// Span is the open part of a day, in minutes after midnight. The zero value is closed.
+type Span struct{ From, To int }
+
+// UnmarshalText reads "08:00-18:00" or "closed".
+func (s *Span) UnmarshalText(text []byte) error {
+	if string(text) == "closed" {
+		*s = Span{}
+		return nil
+	}
+	var fh, fm, th, tm int
+	if n, err := fmt.Sscanf(string(text), "%d:%d-%d:%d", &fh, &fm, &th, &tm); n != 4 || err != nil {
+		return fmt.Errorf("%q is not like 08:00-18:00 or closed", text)
+	}
+	*s = Span{fh*60 + fm, th*60 + tm}
+	if s.From < 0 || s.To > 24*60 || s.From >= s.To || fm > 59 || tm > 59 {
+		return fmt.Errorf("%q does not end after it begins", text)
+	}
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (s Span) MarshalText() ([]byte, error) {
+	if s == (Span{}) {
+		return []byte("closed"), nil
+	}
+	return fmt.Appendf(nil, "%02d:%02d-%02d:%02d", s.From/60, s.From%60, s.To/60, s.To%60), nil
+}
+
+const atDeadline = "at_deadline"
+
+// channels are the customer channels that a playbook, a route and a way may name.
+func channels() []string { return []string{"voice", "chat", "sms", "social", "email", "login"} }
+
+// WithDefaults returns p with everything filled in that was left out.
+func (p Policy) WithDefaults() Policy {
+	set := func(d *config.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = config.Duration(v)
+		}
+	}
+	set(&p.Deadline, 4*time.Hour)
+	set(&p.NotYet, 15*time.Minute)
+	set(&p.AskThreadAfter, 10*time.Minute)
+	set(&p.EndUnconfirmedAt, 24*time.Hour)
+	if p.Ladder == nil {
+		p.Ladder = []Rung{
+			{Before: config.Duration(15 * time.Minute), To: []string{"owner"}},
+			{To: []string{"owner", "thread"}},
+			{After: config.Duration(15 * time.Minute), To: []string{"thread", "channel"}},
+			{After: config.Duration(time.Hour), To: []string{"group"}, Every: config.Duration(time.Hour)},
+		}
+	}
+	return p
+}
+
+// Check reports what is wrong with the policy, each at its path in the document.
+func (p Policy) Check(d *config.Document, at string) config.Problems {
+	var out config.Problems
+	add := func(path, format string, args ...any) { out = append(out, d.Problem(at+"."+path, format, args...)) }
+	if p.Name == "" {
+		add("name", "the organisation needs a name")
+	}
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "" || p.Zone == "Local" {
+		add("zone", "%q is not a time zone such as America/Los_Angeles", p.Zone)
+	}
+	known := map[string]bool{}
+	accounts := map[string]string{}
+	for i, s := range p.People {
+		path := fmt.Sprintf("people.%d", i)
+		if s.Name == "" {
+			add(path, "a person needs a name")
+		}
+		if known[s.Name] {
+			add(path+".name", "%q stands here twice", s.Name)
+		}
+		known[s.Name] = true
+		if _, err := time.LoadLocation(s.Zone); err != nil {
+			add(path+".zone", "%q is not a time zone such as Europe/Berlin", s.Zone)
+		}
+		for _, a := range s.accounts() {
+			if other, ok := accounts[a]; ok {
+				add(path, "%s belongs to %q already", a, other)
+			}
+			accounts[a] = s.Name
+		}
+	}
+	name := func(path, n string) {
+		if !known[n] {
+			names := make([]string, 0, len(known))
+			for k := range known {
+				names = append(names, k)
+			}
+			slices.Sort(names)
+			add(path, "%q is not in people%s", n, didYouMean(n, names))
+		}
+	}
+	for i, n := range p.Responders {
+		name(fmt.Sprintf("responders.%d", i), n)
+	}
+	if p.Backup != "" {
+		name("backup", p.Backup)
+	}
+	channel := func(path, c string, more ...string) {
+		if all := append(channels(), more...); !slices.Contains(all, c) {
+			add(path, "%q is not one of %s%s", c, strings.Join(all, ", "), didYouMean(c, all))
+		}
+	}
+	for i, r := range p.Channels {
+		for k, c := range r.For {
+			channel(fmt.Sprintf("channels.%d.for.%d", i, k), c)
+		}
+	}
+	for i, w := range p.Ways {
+		channel(fmt.Sprintf("ways.%d.channel", i), w.Channel, "form")
+	}
+	for i, r := range p.Ladder {
+		if i > 0 && r.at() <= p.Ladder[i-1].at() {
+			add(fmt.Sprintf("ladder.%d", i), "each rung comes after the one before it")
+		}
+		if r.Before != 0 && r.After != 0 {
+			add(fmt.Sprintf("ladder.%d", i), "before and after the deadline at once")
+		}
+		for k, to := range r.To {
+			all := []string{"owner", "thread", "channel", "group"}
+			if !slices.Contains(all, to) {
+				add(fmt.Sprintf("ladder.%d.to.%d", i, k), "%q is not one of %s%s", to, strings.Join(all, ", "), didYouMean(to, all))
+			}
+		}
+		if r.Every != 0 && (r.Every < 0 || i != len(p.Ladder)-1) {
+			add(fmt.Sprintf("ladder.%d.every", i), "only the last rung repeats")
+		}
+	}
+	if r := p.RestoreByItself; r != "" && r != "never" && r != atDeadline {
+		add("restore_by_itself", "%q is neither never nor at_deadline%s", r, didYouMean(r, []string{"never", atDeadline}))
+	}
+	for day := range p.Opening {
+		if !slices.Contains(weekdays(), day) {
+			add("opening."+day, "%q is not a weekday%s", day, didYouMean(day, weekdays()))
+		}
+	}
+	for path, d := range map[string]config.Duration{
+		"deadline": p.Deadline, "not_yet": p.NotYet, "ask_thread_after": p.AskThreadAfter, "end_unconfirmed_after": p.EndUnconfirmedAt,
+	} {
+		if d < 0 || d > config.Duration(7*24*time.Hour) {
+			add(path, "must lie between 0 and 7 days")
+		}
+	}
+	return out
+}
+
+func didYouMean(got string, known []string) string {
+	if s := config.Suggest(got, known); s != "" {
+		return fmt.Sprintf("; did you mean %q?", s)
+	}
+	return ""
+}
+
+func weekdays() []string {
+	return []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+}
+
+func (s Someone) accounts() []string {
+	var out []string
+	for platform, id := range map[string]string{"slack": s.Slack, "teams": s.Teams, "terminal": s.Terminal} {
+		if id != "" {
+			out = append(out, platform+":"+id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Who looks an account up. Somebody who is not among the people is no member until a chat platform's directory says
+// so (member).
+func (p Policy) Who(account string, member bool) Person {
+	for _, s := range p.People {
+		if slices.Contains(s.accounts(), account) {
+			return Person{
+				ID: s.Name, Account: account, Name: "@" + s.Name, Zone: s.Zone, Member: true,
+				Responder: slices.Contains(p.Responders, s.Name),
+			}
+		}
+	}
+	_, id, _ := strings.Cut(account, ":")
+	return Person{ID: account, Account: account, Name: "@" + id, Member: member}
+}
+
+// Named finds a person by name, with or without @, as reached on one platform. The second result is false where the
+// name is unknown.
+func (p Policy) Named(name, platform string) (Person, bool) {
+	name = strings.TrimPrefix(name, "@")
+	for _, s := range p.People {
+		if !strings.EqualFold(s.Name, name) {
+			continue
+		}
+		for _, a := range s.accounts() {
+			if strings.HasPrefix(a, platform+":") {
+				return p.Who(a, true), true
+			}
+		}
+		return Person{ID: s.Name, Name: "@" + s.Name, Zone: s.Zone, Member: true, Responder: slices.Contains(p.Responders, s.Name)}, true
+	}
+	return Person{}, false
+}
+
+// Location is the organisation's time zone.
+func (p Policy) Location() *time.Location {
+	zone, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
+// Home is where outages of a customer channel live on one platform.
+func (p Policy) Home(channel, platform string) Place {
+	for _, r := range p.Channels {
+		if len(r.For) > 0 && !slices.Contains(r.For, channel) {
+			continue
+		}
+		if id := map[string]string{"slack": r.Slack, "teams": r.Teams, "terminal": r.Terminal}[platform]; id != "" {
+			return Place{Platform: platform, Channel: id}
+		}
+	}
+	return Place{Platform: platform}
+}
+
+// IsOpen reports whether the team works at t. Without opening hours it always does.
+func (p Policy) IsOpen(t time.Time) bool {
+	if len(p.Opening) == 0 {
+		return true
+	}
+	t = t.In(p.Location())
+	span := p.Opening[strings.ToLower(t.Weekday().String())]
+	minute := t.Hour()*60 + t.Minute()
+	return span.From <= minute && minute < span.To
+}
+
+// NextOpen is the first moment at or after t at which the team works.
+func (p Policy) NextOpen(t time.Time) time.Time {
+	if p.IsOpen(t) {
+		return t
+	}
+	local := t.In(p.Location())
+	for day := range 8 {
+		date := time.Date(local.Year(), local.Month(), local.Day()+day, 0, 0, 0, 0, p.Location())
+		span := p.Opening[strings.ToLower(date.Weekday().String())]
+		at := time.Date(date.Year(), date.Month(), date.Day(), span.From/60, span.From%60, 0, 0, p.Location())
+		if span != (Span{}) && !at.Before(t) {
+			return at
+		}
+	}
+	return t
+}

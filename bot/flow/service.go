@@ -1,0 +1,237 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/tree"
+)
+
+const (
+	takeover = 5 * time.Second  // after which work that a process took in is taken over
+	lease    = 30 * time.Second // how long a claim lasts, extended by each save
+	ioLimit  = 25 * time.Second // for one task with the platforms
+	maxGoes  = 50               // at a decision that others keep overtaking
+)
+
+// Service takes events in, lets the deciding functions decide, saves what they say in one commit, and carries it out.
+// It keeps nothing itself: stopped anywhere, another process goes on.
+type Service struct {
+	store     Store
+	policy    Policy
+	tree      tree.Tree
+	playbook  []byte
+	platforms change.Platforms
+	engine    change.Engine
+	wake      func()
+	running   sync.WaitGroup
+	old       sync.Map // playbook version → tree.Tree, for walks begun before it was edited
+}
+
+// Config is what a Service needs. Wake is called when a timer may be due now; it may be nil.
+type Config struct {
+	Store     Store
+	Policy    Policy
+	Playbook  []byte // the bytes that Tree was parsed from
+	Tree      tree.Tree
+	Platforms change.Platforms
+	Wake      func()
+}
+
+// New returns a Service. The policy gets its defaults.
+func New(c Config) *Service {
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
+	return &Service{
+		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
+		platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake,
+	}
+}
+
+// Reply is what the surface that sent an event may show at once.
+type Reply struct {
+	Form *card.Card // not nil: open this form for the person who pressed
+}
+
+// Accept takes an event in: when it returns without error, the event is safe, and goes on even if this process stops.
+// An event that was taken in before is no error. The channel gives one Reply when the event has been decided; nobody
+// needs to wait for it.
+func (s *Service) Accept(ctx context.Context, e Event) (<-chan Reply, error) {
+	done := make(chan Reply, 1)
+	w := Work{ID: e.ID, Event: &e, After: e.At.Add(takeover)}
+	err := s.store.Save(ctx, Save{Op: "in/" + e.ID, Work: []Work{w}})
+	if errors.Is(err, ErrReplayed) {
+		close(done)
+		return done, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take in %s: %w", e.ID, err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	s.running.Go(func() {
+		defer close(done)
+		if reply, err := s.work(ctx, e.ID, nil); err != nil {
+			zerolog.Ctx(ctx).Error().Err(err).Str("event", e.ID).Msg("will be taken up again")
+		} else {
+			done <- reply
+		}
+	})
+	return done, nil
+}
+
+// Recover takes up what a stopped process had taken in. It is harmless while others work.
+func (s *Service) Recover(ctx context.Context) error {
+	ids, err := s.store.Pending(ctx)
+	if err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	for _, id := range ids {
+		if strings.HasPrefix(id, drivePrefix) { // needs a lease: its timer is due
+			continue
+		}
+		if _, err := s.work(ctx, id, nil); err != nil {
+			return fmt.Errorf("recover %s: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// Settled reports whether nothing is left that the past caused: no work in the store and none under way.
+func (s *Service) Settled(ctx context.Context) (bool, error) {
+	ids, err := s.store.Pending(ctx)
+	return len(ids) == 0, err
+}
+
+// Wait returns when all that this process took in has been decided or given up.
+func (s *Service) Wait() { s.running.Wait() }
+
+// Due carries out a timer that was claimed. Timers of others are not touched, and reported as false.
+func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
+	if id, ok := strings.CutPrefix(c.ID, workTimers); ok {
+		if strings.HasPrefix(id, drivePrefix) {
+			return true, s.drive(ctx, strings.TrimPrefix(id, drivePrefix), c)
+		}
+		_, err := s.work(ctx, id, &c)
+		return true, err
+	}
+	kind, doc, name := splitTimer(c.ID)
+	if kind != walkTimers && kind != outageTimers {
+		return false, nil
+	}
+	e := Event{ID: fmt.Sprintf("%s@%d", c.ID, c.At.UnixMilli()), At: time.Now(), What: Due{Timer: name}}
+	to := subject{walk: doc}
+	if kind == outageTimers {
+		to = subject{outage: doc}
+	}
+	_, err := s.decide(ctx, e, to, Doc[Work]{}, &c)
+	return true, err
+}
+
+// work does one piece of work, and what follows from it at once. A timer that outlived its work is removed.
+func (s *Service) work(ctx context.Context, id string, c *Claim) (Reply, error) {
+	w, err := s.store.Work(ctx, id)
+	if err != nil {
+		return Reply{}, fmt.Errorf("load work %s: %w", id, err)
+	}
+	switch {
+	case w.Version == 0:
+		if c == nil {
+			return Reply{}, nil
+		}
+		return Reply{}, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}})
+	case w.Value.Task != nil:
+		e := s.find(ctx, id, *w.Value.Task)
+		return s.decide(ctx, e, subject{w.Value.Task.Walk, w.Value.Task.Outage}, w, nil)
+	case w.Value.Event != nil:
+		return s.decide(ctx, *w.Value.Event, subjectOf(*w.Value.Event), w, nil)
+	}
+	return Reply{}, fmt.Errorf("work %s says nothing", id)
+}
+
+// find asks the platforms what a task wants to know. What cannot be found out is part of the answer.
+func (s *Service) find(ctx context.Context, id string, t Task) Event {
+	ctx, cancel := context.WithTimeout(ctx, ioLimit)
+	defer cancel()
+	e := Event{ID: id, By: t.By, Place: t.Place}
+	if t.List != nil {
+		e.What = s.list(ctx, *t.List)
+	} else {
+		e.What = s.read(ctx, t)
+	}
+	e.At = time.Now()
+	return e
+}
+
+func (s *Service) list(ctx context.Context, l List) Catalogue {
+	var c Catalogue
+	for _, name := range sortedNames(s.platforms) {
+		p := s.platforms[name]
+		all, err := p.Resources(ctx)
+		if err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Str("platform", name).Msg("settings cannot be listed")
+			return Catalogue{Error: "the settings cannot be listed (" + err.Error() + ")"}
+		}
+		c.Resources = append(c.Resources, all...)
+		for _, action := range l.Actions {
+			mine := l.Targets[:0:0]
+			for _, r := range all {
+				if r.Action == action && contains(l.Targets, r.Target) {
+					mine = append(mine, r.Target)
+				}
+			}
+			if len(mine) == 0 {
+				continue
+			}
+			steps, err := p.Plan(change.Request{
+				Action: action, Targets: mine, Inputs: l.Inputs, From: l.From, Until: l.Until,
+				Zone: s.policy.Location(), Resources: all,
+			})
+			if err != nil {
+				return Catalogue{Error: "no plan can be made (" + err.Error() + ")"}
+			}
+			for i := range steps {
+				steps[i].Action = action
+			}
+			c.Plan = append(c.Plan, steps...)
+		}
+	}
+	return c
+}
+
+func contains(targets []string, t string) bool {
+	if len(targets) == 0 {
+		return true
+	}
+	for _, x := range targets {
+		if x == t {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Service) read(ctx context.Context, t Task) Readings {
+	r := Readings{For: t.Read.For, By: t.By, Place: t.Place, Values: map[change.Key]change.Value{}, Errors: map[change.Key]string{}}
+	for _, k := range t.Read.Keys {
+		p, err := s.platforms.For(k)
+		if err == nil {
+			var v change.Value
+			if v, err = p.Read(ctx, k); err == nil {
+				r.Values[k] = v
+				continue
+			}
+		}
+		zerolog.Ctx(ctx).Warn().Err(err).Str("key", string(k)).Msg("cannot be read")
+		r.Errors[k] = err.Error()
+	}
+	return r
+}

@@ -1,0 +1,162 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+)
+
+var (
+	// ErrConflict means that somebody else saved first, and nothing was saved now: load and decide again.
+	ErrConflict = errors.New("somebody else saved first")
+	// ErrReplayed means that this event was taken in before.
+	ErrReplayed = errors.New("taken in before")
+	// ErrFenced means that the work belongs to somebody else now, and nothing was saved.
+	ErrFenced = errors.New("the work belongs to somebody else now")
+)
+
+// Doc is a stored value with the version that a save checks. Version 0 means that there is none.
+type Doc[T any] struct {
+	Version uint64
+	Value   T
+}
+
+// Store keeps everything. store.Flow satisfies it over any store.
+type Store interface {
+	Walk(ctx context.Context, id string) (Doc[Walk], error)
+	// Outage returns an outage and its record in one view.
+	Outage(ctx context.Context, id string) (Doc[Outage], Doc[change.Record], error)
+	// Open returns the open outages, oldest first; All the ended ones too.
+	Open(ctx context.Context) ([]Outage, error)
+	All(ctx context.Context) ([]Outage, error)
+	// Holders says which open outage holds each resource; those that nobody holds are missing.
+	Holders(ctx context.Context, keys []change.Key) (map[change.Key]string, error)
+	// Current is the walk that a person is in the middle of; "" means none.
+	Current(ctx context.Context, person string) (string, error)
+	// Playbook returns the bytes of a version in use; nil means that it is not kept.
+	Playbook(ctx context.Context, version string) ([]byte, error)
+	Work(ctx context.Context, id string) (Doc[Work], error)
+	// Pending lists the ids of all work that is not done.
+	Pending(ctx context.Context) ([]string, error)
+	// Save is all or nothing and durable. It returns ErrConflict, ErrReplayed or ErrFenced where nothing was saved.
+	Save(ctx context.Context, s Save) error
+	Claim(ctx context.Context, lease time.Duration, n int) ([]Claim, error)
+	// Healthy reports whether changes may be made, and in words why not.
+	Healthy(ctx context.Context) (ok bool, why string)
+}
+
+// Save is what one decision changes. Documents are checked against the version they were loaded with.
+type Save struct {
+	Op       string // once only; "" means that the documents' versions say so
+	Lease    *Lease
+	Walk     *Doc[Walk]
+	Outage   *Doc[Outage]
+	Record   *Doc[change.Record]
+	Lock     []change.Key // resources taken for the outage …
+	Free     []change.Key // … and given back
+	Current  *Current
+	Playbook []byte // kept under its version, the walk's, if it is not there yet
+	Work     []Work
+	Done     *Doc[Work]
+	Posts    []Post
+	Timers   []Timer
+	Audit    []Entry
+}
+
+// Current says which walk a person is in the middle of.
+type Current struct{ Person, Walk string }
+
+// Work is something taken in or to be done: it stays in the store until its outcome is saved.
+type Work struct {
+	ID    string    `json:"id"`
+	Event *Event    `json:"event,omitzero"` // something that came in
+	Task  *Task     `json:"task,omitzero"`  // something to find out
+	Drive string    `json:"drive,omitzero"` // the outage whose settings are to be changed
+	After time.Time `json:"-"`              // when somebody else takes it over
+}
+
+// Task asks the platforms something for a walk or an outage.
+type Task struct {
+	Walk   string `json:"walk,omitzero"`
+	Outage string `json:"outage,omitzero"`
+	By     Person `json:"by"`
+	Place  Place  `json:"place"`
+	List   *List  `json:"list,omitzero"`
+	Read   *Read  `json:"read,omitzero"`
+}
+
+// Post is one card on its way to a place.
+type Post struct {
+	ID      string    `json:"id"`
+	Place   Place     `json:"place"`
+	Message string    `json:"message"`
+	Card    card.Card `json:"card"`
+	Quiet   bool      `json:"quiet,omitzero"`
+	Mention []string  `json:"mention,omitzero"`
+}
+
+// Sent is where a message went, so that it can be edited.
+type Sent struct {
+	Ref  string `json:"ref"`  // the platform's own name for it
+	Card string `json:"card"` // a hash of what was sent last
+}
+
+// Lane is the queue of everything that is sent to one place, in order. Threads share their channel's.
+func (p Place) Lane() string {
+	if p.Person != "" {
+		return p.Platform + "/" + p.Person
+	}
+	return p.Platform + "/" + p.Channel
+}
+
+// Timer is a moment at which something is due. A zero time removes it.
+type Timer struct {
+	ID string
+	At time.Time
+}
+
+// Timers have ids that say whose they are.
+const (
+	walkTimers   = "walk/"
+	outageTimers = "outage/"
+	workTimers   = "work/"
+	// LaneTimers are the outbox's.
+	LaneTimers = "lane/"
+)
+
+// WorkTimer is the timer at which somebody else takes work over.
+func WorkTimer(id string) string { return workTimers + id }
+
+// Claim is a due timer leased to the caller.
+type Claim struct {
+	ID    string
+	At    time.Time
+	Token uint64
+}
+
+// Lease is a claim that a save makes sure of. Extend moves its end.
+type Lease struct {
+	Timer  string
+	Token  uint64
+	Extend time.Duration
+}
+
+// Entry is one line of the audit log of a walk or an outage.
+type Entry struct {
+	Log  string
+	Data json.RawMessage
+}
+
+// splitTimer splits "outage/<id>/<name>".
+func splitTimer(id string) (kind, doc, name string) {
+	parts := strings.SplitN(id, "/", 3)
+	if len(parts) < 3 {
+		return "", "", ""
+	}
+	return parts[0] + "/", parts[1], parts[2]
+}

@@ -1,0 +1,614 @@
+package flow
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/tree"
+)
+
+// Stage is where a walk stands beside its path.
+type Stage string
+
+// The stages of a walk.
+const (
+	Choosing Stage = "choosing" // a question or a text is shown
+	Looking  Stage = "looking"  // the catalogue or the present values are being fetched
+	Preview  Stage = "preview"  // what will change is shown, and waits for the confirm
+	Checking Stage = "checking" // confirmed; the values are being read again
+	Over     Stage = "over"
+)
+
+const (
+	walkSchema = 1
+	walkLife   = 24 * time.Hour   // after its last turn
+	freshFor   = 10 * time.Minute // how long a confirm counts for the preview that was shown
+
+	endTimer   = "end"     // a walk's: nothing happened for 24 hours
+	notYetTimr = "not-yet" // a walk's: ask again
+)
+
+// Walk is one person's way through one version of the playbook. It remembers its path, not only its position, so that
+// it can be shown and explained.
+type Walk struct {
+	Schema    int               `json:"schema"`
+	ID        string            `json:"id"`
+	By        Person            `json:"by"`
+	Place     Place             `json:"place"`
+	Playbook  string            `json:"playbook"` // version
+	Path      []string          `json:"path"`     // node ids; the last is where it stands
+	Turn      int               `json:"turn"`     // counts what was shown; a button of an earlier turn is late
+	Stage     Stage             `json:"stage"`
+	Join      string            `json:"join,omitzero"`   // the open outage that it adds to
+	Joined    bool              `json:"joined,omitzero"` // the person knows of the open outage of this branch
+	Inputs    Inputs            `json:"inputs"`
+	Resources []change.Resource `json:"resources,omitzero"`
+	Plan      []change.Step     `json:"plan,omitzero"` // as previewed, with the values read for it
+	Unread    map[string]string `json:"unread,omitzero"`
+	ShownAt   time.Time         `json:"shown_at,omitzero"` // the preview
+	Last      time.Time         `json:"last"`
+	Ended     string            `json:"ended,omitzero"` // in words
+	Outage    string            `json:"outage,omitzero"`
+	Head      string            `json:"head,omitzero"` // of its audit chain
+}
+
+// Inputs are what a person may change on the confirm card. The zero value means the defaults.
+type Inputs struct {
+	Targets  []string      `json:"targets,omitzero"` // none: all
+	Message  string        `json:"message,omitzero"`
+	Deadline time.Duration `json:"deadline,omitzero"` // after the preview
+	Until    time.Time     `json:"until,omitzero"`    // a fixed deadline; overrides Deadline
+	Since    time.Time     `json:"since,omitzero"`    // customers are hit since; zero: now
+}
+
+// NewWalk begins a walk at a node of t. Its id comes from the event's, so that the same event makes the same walk.
+func NewWalk(t tree.Tree, path []string, e Event) Walk {
+	return Walk{
+		Schema: walkSchema, ID: shortID("w", e.ID), By: e.By, Place: private(e), Playbook: t.Version(),
+		Path: path, Stage: Choosing, Last: e.At,
+	}
+}
+
+// private is where only the person of an event sees a card.
+func private(e Event) Place {
+	return Place{Platform: e.Place.Platform, Channel: e.Place.Channel, Person: e.By.Account}
+}
+
+func (w Walk) at() string { return w.Path[len(w.Path)-1] }
+
+func (w Walk) action(verb, arg string) string {
+	return Action{Walk: w.ID, Verb: verb, State: strconv.Itoa(w.Turn), Arg: arg}.Encode()
+}
+
+// until is the deadline that the walk proposes.
+func (w Walk) until(p Policy, now time.Time) time.Time {
+	if w.Inputs.Until.After(now) {
+		return w.Inputs.Until
+	}
+	d := w.Inputs.Deadline
+	if d == 0 {
+		d = time.Duration(p.Deadline)
+	}
+	return now.Add(d)
+}
+
+// StepWalk decides what an event means for a walk. It does no I/O and reads no clock: the same walk and event give the
+// same answer.
+func StepWalk(p Policy, t tree.Tree, w Walk, e Event) (Walk, []Effect, error) {
+	s := walking{policy: p, tree: t, w: w, e: e}
+	switch what := e.What.(type) {
+	case Command:
+		s.enter()
+	case Press:
+		s.press(what)
+	case Catalogue:
+		s.catalogue(what)
+	case Readings:
+		s.readings(what)
+	case Due:
+		s.due(what)
+	case Begun, Stepped:
+		return w, nil, fmt.Errorf("walk %s: %T is no event of a walk", w.ID, what)
+	}
+	return s.w, s.out, nil
+}
+
+// walking is one StepWalk at work.
+type walking struct {
+	policy Policy
+	tree   tree.Tree
+	w      Walk
+	e      Event
+	out    []Effect
+}
+
+func (s *walking) do(e ...Effect) { s.out = append(s.out, e...) }
+
+func (s *walking) node() tree.Node {
+	n, _ := s.tree.Node(s.w.at())
+	return n
+}
+
+// show replaces the walk's card and moves its turn on, so that the buttons of the old one are late.
+func (s *walking) show(draw func() card.Card) {
+	s.w.Turn++
+	s.w.Last = s.e.At
+	s.do(Show{Message: "walk:" + s.w.ID, Place: s.w.Place, Card: draw()}, Remind{endTimer, s.e.At.Add(walkLife)})
+}
+
+// tell shows the person something beside the walk's card, which stays as it is.
+func (s *walking) tell(c card.Card) {
+	s.do(Show{Message: "note:" + s.e.ID, Place: private(s.e), Card: c})
+}
+
+// end closes the walk with a last card.
+func (s *walking) end(how string, c card.Card) {
+	s.w.Stage, s.w.Ended, s.w.Resources = Over, how, nil
+	s.w.Turn++
+	s.do(Show{Message: "walk:" + s.w.ID, Place: s.w.Place, Card: c}, Remind{Timer: endTimer}, Remind{Timer: notYetTimr},
+		Audit{What: "walk ended", Data: map[string]string{"how": how}})
+}
+
+// enter shows the node at which the walk stands.
+func (s *walking) enter() {
+	n := s.node()
+	s.w.Stage = Choosing
+	s.do(Audit{What: "walked to", Data: map[string]string{"node": n.ID}})
+	if o, ok := s.open(n); ok && !s.w.Joined {
+		s.show(func() card.Card { return alreadyOpen(s.w, n, o) })
+		return
+	}
+	switch n.Kind {
+	case tree.Ask:
+		s.show(func() card.Card { return askCard(s.w, n) })
+	case tree.Advise:
+		s.show(func() card.Card { return adviseCard(s.w, n) })
+	case tree.Change:
+		s.look()
+	case tree.Wait:
+		if len(n.Offer) > 0 {
+			s.look()
+			return
+		}
+		s.show(func() card.Card { return waitCard(s.policy, s.w, n, s.e) })
+	}
+}
+
+// open is the running outage of a branch.
+func (s *walking) open(n tree.Node) (Outage, bool) {
+	for _, o := range s.e.Desk.Open {
+		if o.Leaf.ID == n.ID && o.ID != s.w.Join {
+			return o, true
+		}
+	}
+	return Outage{}, false
+}
+
+// look asks for the catalogue and a plan; present values come after it.
+func (s *walking) look() {
+	n := s.node()
+	actions := n.Offer
+	if n.Kind == tree.Change {
+		actions = []string{n.Action}
+	}
+	s.w.Stage, s.w.Plan = Looking, nil
+	s.show(func() card.Card {
+		return card.Card{Tone: card.Working, Title: n.Title, Text: []string{"Reading the present settings…"}}
+	})
+	s.do(List{
+		Actions: actions, Targets: s.w.Inputs.Targets, From: s.e.At, Until: s.w.until(s.policy, s.e.At),
+		Inputs: map[string]string{"message": s.message()},
+	})
+}
+
+func (s *walking) message() string {
+	if s.w.Inputs.Message != "" {
+		return s.w.Inputs.Message
+	}
+	return withWays(s.policy.ChatMessage, s.policy, s.e.Desk.Open, s.node().Channel)
+}
+
+func (s *walking) catalogue(c Catalogue) {
+	if s.w.Stage != Looking {
+		return
+	}
+	if c.Error != "" {
+		s.w.Stage = Choosing
+		s.show(func() card.Card { return cannotLook(s.w, s.node(), c.Error) })
+		return
+	}
+	s.w.Resources = c.Resources
+	s.w.Plan = slices.DeleteFunc(c.Plan, func(st change.Step) bool { return s.e.Desk.held(st.Key) != "" })
+	if other := s.holder(c.Plan); len(s.w.Plan) == 0 && other != "" {
+		s.heldBy(other)
+		return
+	}
+	if len(s.w.Plan) == 0 {
+		s.preview("")
+		return
+	}
+	s.do(Read{For: "preview", Keys: keys(s.w.Plan)})
+}
+
+// holder is the open outage, other than the one that the walk joins, that holds one of the steps' resources.
+func (s *walking) holder(steps []change.Step) string {
+	for _, st := range steps {
+		if id := s.e.Desk.held(st.Key); id != "" && id != s.w.Join {
+			return id
+		}
+	}
+	return ""
+}
+
+func (s *walking) heldBy(id string) {
+	for _, o := range s.e.Desk.Open {
+		if o.ID == id {
+			s.w.Stage, s.w.Joined = Choosing, false
+			s.show(func() card.Card { return alreadyOpen(s.w, s.node(), o) })
+			return
+		}
+	}
+	s.w.Stage = Choosing
+	s.show(func() card.Card {
+		return cannotLook(s.w, s.node(), "another outage ("+id+") is changing these settings")
+	})
+}
+
+func (s *walking) readings(r Readings) {
+	switch {
+	case r.For == "preview" && s.w.Stage == Looking:
+		s.take(r)
+		s.preview("")
+	case r.For == "confirm" && s.w.Stage == Checking:
+		before := s.w.Plan
+		s.take(r)
+		if id := s.holder(s.w.Plan); id != "" {
+			s.heldBy(id)
+			return
+		}
+		if changed := differ(before, s.w.Plan); len(changed) > 0 || len(s.w.Unread) > 0 {
+			s.preview("Changed since you looked: " + strings.Join(append(changed, slices.Sorted(maps.Keys(s.w.Unread))...), ", ") + ". Nothing was done; please look again.")
+			return
+		}
+		s.w.By = r.By
+		s.confirmed(s.w.Plan)
+	}
+}
+
+// take puts the values read into the plan.
+func (s *walking) take(r Readings) {
+	s.w.Plan, s.w.Unread = slices.Clone(s.w.Plan), nil
+	for i, st := range s.w.Plan {
+		v, ok := r.Values[st.Key]
+		if !ok {
+			if s.w.Unread == nil {
+				s.w.Unread = map[string]string{}
+			}
+			s.w.Unread[st.Label+", "+st.Name] = r.Errors[st.Key]
+			s.w.Plan[i].Before = nil
+			continue
+		}
+		s.w.Plan[i].Before = &change.Baseline{Value: v, By: change.ByAPI, At: s.e.At}
+	}
+}
+
+func differ(a, b []change.Step) []string {
+	var out []string
+	for i, st := range a {
+		if st.Before == nil || b[i].Before == nil || !st.Before.Value.Equal(b[i].Before.Value) {
+			out = append(out, st.Label+", "+st.Name)
+		}
+	}
+	return out
+}
+
+func (s *walking) preview(note string) {
+	s.w.Stage, s.w.ShownAt = Preview, s.e.At
+	n := s.node()
+	s.show(func() card.Card {
+		if n.Kind == tree.Wait {
+			return waitCard(s.policy, s.w, n, s.e)
+		}
+		return confirmCard(s.policy, s.w, n, s.e, note)
+	})
+}
+
+func (s *walking) press(p Press) {
+	a := p.Action
+	if s.e.By.ID != s.w.By.ID {
+		s.tell(card.Card{Title: "This is " + s.w.By.Name + "'s card", Text: []string{"Type /outage to begin your own. Nothing was changed."}})
+		return
+	}
+	if s.w.Stage == Over {
+		s.tell(overCard(s.w))
+		return
+	}
+	if a.Verb == "continue" {
+		s.w.Place = private(s.e)
+		s.w.Turn++
+		s.again()
+		return
+	}
+	if a.State != strconv.Itoa(s.w.Turn) {
+		s.tell(card.Card{Title: "That button is from an earlier step", Text: []string{"Nothing was changed. This is where you are now:"}})
+		s.again()
+		return
+	}
+	n := s.node()
+	switch a.Verb {
+	case "go":
+		i, err := strconv.Atoi(a.Arg)
+		next, err2 := s.tree.Next(n.ID, i)
+		if err != nil || err2 != nil {
+			s.again()
+			return
+		}
+		s.w.Path = append(slices.Clone(s.w.Path), next)
+		s.w.Joined = false
+		s.enter()
+	case "back":
+		if len(s.w.Path) > 1 {
+			s.w.Path = s.w.Path[:len(s.w.Path)-1]
+		}
+		s.w.Joined, s.w.Plan = false, nil
+		s.enter()
+	case "cancel":
+		s.end("cancelled", card.Card{Title: "Stopped. Nothing was changed."})
+	case "join":
+		s.w.Join, s.w.Joined = a.Arg, true
+		s.enter()
+	case "look":
+		s.look()
+	case "tell":
+		s.tell(tellCard(s.policy, n, s.e.Desk.Open))
+	case "support":
+		s.tell(supportCard(s.policy, n, s.since(), s.e))
+	case "only-us":
+		s.tell(onlyUsCard(s.policy))
+	case "change":
+		s.do(Form{Card: s.form(nil)})
+	case "inputs":
+		s.inputs(p.Fields)
+	case "not-yet":
+		at := s.e.At.Add(time.Duration(s.policy.NotYet))
+		s.w.Stage, s.w.Plan = Choosing, nil
+		s.show(func() card.Card {
+			return card.Card{
+				Title:   n.Title,
+				Text:    []string{"Nothing was changed. I ask you again at " + card.Clock(at) + "."},
+				Buttons: []card.Button{{Label: "Ask me now", Action: s.w.action("look", "")}, {Label: "Stop", Action: s.w.action("cancel", "")}},
+			}
+		})
+		s.do(Remind{notYetTimr, at})
+	case "accept":
+		s.accept()
+	case "confirm":
+		s.confirm()
+	default:
+		s.again()
+	}
+}
+
+// again shows the present card once more. Values that may have changed are read anew.
+func (s *walking) again() {
+	if s.w.Stage == Choosing && s.w.Plan == nil || s.w.Stage == Preview && s.e.At.Sub(s.w.ShownAt) > freshFor {
+		s.enter()
+		return
+	}
+	switch s.w.Stage {
+	case Preview:
+		s.preview("")
+	case Looking, Checking: // the answer is on its way, and shows the card
+		s.tell(card.Card{Tone: card.Working, Title: "Reading the present settings…"})
+	case Choosing, Over:
+		s.enter()
+	}
+}
+
+func (s *walking) since() time.Time {
+	if s.w.Inputs.Since.IsZero() {
+		return s.e.At
+	}
+	return s.w.Inputs.Since
+}
+
+// accept opens an outage that changes nothing: we wait.
+func (s *walking) accept() {
+	if s.node().Kind != tree.Wait {
+		s.again()
+		return
+	}
+	s.confirmed(nil)
+}
+
+func (s *walking) confirm() {
+	n := s.node()
+	var open []change.Step
+	for _, st := range s.w.Plan {
+		if st.Before != nil {
+			open = append(open, st)
+		}
+	}
+	switch {
+	case s.w.Stage != Preview || len(open) == 0 || len(s.w.Unread) > 0:
+		s.again()
+	case !s.e.By.Responder:
+		s.tell(refuseCard(s.policy, s.e.By))
+	case !s.e.Desk.Works:
+		s.tell(byHandCard(n, s.e.Desk.Why))
+	case s.e.At.Sub(s.w.ShownAt) > freshFor:
+		s.w.Stage = Looking
+		s.tell(card.Card{Title: "You looked more than ten minutes ago", Text: []string{"Nothing was done yet. I read the settings again; please confirm what you see then."}})
+		s.enter()
+	default:
+		s.w.Stage = Checking
+		s.w.Turn++ // the same button pressed again is late
+		s.do(Read{For: "confirm", Keys: keys(s.w.Plan)})
+	}
+}
+
+// confirmed ends the walk in an outage.
+func (s *walking) confirmed(steps []change.Step) {
+	if s.w.Inputs.Since.IsZero() {
+		s.w.Inputs.Since = s.e.At
+	}
+	s.w.Inputs.Until = s.w.until(s.policy, s.e.At)
+	s.w.Outage = s.w.Join
+	if s.w.Outage == "" {
+		s.w.Outage = shortID(s.node().Channel+"-", s.w.ID)
+	}
+	where := s.policy.Home(s.node().Channel, s.w.Place.Platform).Channel
+	if where == "" {
+		where = "here"
+	}
+	s.w.Plan = nil
+	s.end("outage "+s.w.Outage, card.Card{
+		Tone: card.Done, Title: s.node().Title,
+		Text: []string{"Confirmed by " + s.w.By.Name + " at " + card.Clock(s.e.At) + ". Everything else is in " + where + " (" + s.w.Outage + ")."},
+	})
+	s.do(Start{Steps: steps})
+}
+
+func (s *walking) due(d Due) {
+	if s.w.Stage == Over {
+		return
+	}
+	switch d.Timer {
+	case endTimer:
+		s.end("nothing happened for a day", card.Card{Title: "This card is a day old", Text: []string{"Nothing was changed. Type /outage to begin again."}})
+	case notYetTimr:
+		s.enter()
+	}
+}
+
+// form offers the inputs, each with its present value.
+func (s *walking) form(errs map[string]string) card.Card {
+	n := s.node()
+	var targets []card.Option
+	seen := map[string]bool{}
+	for _, r := range s.w.Resources {
+		if !seen[r.Target] && (r.Action == n.Action || slices.Contains(n.Offer, r.Action)) {
+			seen[r.Target] = true
+			targets = append(targets, card.Option{Value: r.Target, Label: card.Shorten(r.Label, card.MaxLabel)})
+		}
+	}
+	chosen := s.w.Inputs.Targets
+	if len(chosen) == 0 {
+		for _, o := range targets {
+			chosen = append(chosen, o.Value)
+		}
+	}
+	inputs := []card.Input{{ID: "targets", Kind: card.Many, Label: "Which", Options: targets, Value: strings.Join(chosen, "\n"), Error: errs["targets"]}}
+	if n.Action == change.CloseChat {
+		inputs = append(inputs, card.Input{ID: "message", Kind: card.Long, Label: "What visitors read meanwhile", Value: s.message(), Error: errs["message"]})
+	}
+	deadline := s.w.Inputs.Deadline
+	if deadline == 0 {
+		deadline = time.Duration(s.policy.Deadline)
+	}
+	options := []card.Option{}
+	for _, d := range []time.Duration{time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour, 24 * time.Hour} {
+		options = append(options, card.Option{Value: d.String(), Label: words(d)})
+	}
+	if !slices.ContainsFunc(options, func(o card.Option) bool { return o.Value == deadline.String() }) {
+		options = append(options, card.Option{Value: deadline.String(), Label: words(deadline)})
+	}
+	inputs = append(inputs,
+		card.Input{ID: "deadline", Kind: card.Choice, Label: "Ask me to restore after", Options: options, Value: deadline.String(), Error: errs["deadline"]},
+		card.Input{ID: "since", Kind: card.Text, Label: "Customers are hit since", Value: s.since().In(s.zone()).Format("15:04"), Hint: "15:04 on your clock", Error: errs["since"]},
+	)
+	return card.Card{Title: card.Shorten(n.Title, card.MaxTitle), Form: &card.Form{Inputs: inputs, Submit: "Show what will change", Action: s.w.action("inputs", "")}}
+}
+
+func (s *walking) zone() *time.Location { return s.e.By.zone(s.policy) }
+
+// zone is the person's own, else the organisation's.
+func (p Person) zone(org Policy) *time.Location {
+	if z, err := time.LoadLocation(p.Zone); err == nil && p.Zone != "" {
+		return z
+	}
+	return org.Location()
+}
+
+func (s *walking) inputs(f map[string]string) {
+	in, errs := s.w.Inputs, map[string]string{}
+	if v, ok := f["targets"]; ok {
+		in.Targets = nil
+		for _, t := range strings.Split(v, "\n") {
+			if t == "" {
+				continue
+			}
+			if !slices.ContainsFunc(s.w.Resources, func(r change.Resource) bool { return r.Target == t }) {
+				errs["targets"] = fmt.Sprintf("%q is not one of them", t)
+			}
+			in.Targets = append(in.Targets, t)
+		}
+		if len(in.Targets) == 0 {
+			errs["targets"] = "choose at least one"
+		}
+	}
+	if v, ok := f["message"]; ok {
+		in.Message = v
+		if strings.TrimSpace(v) == "" {
+			errs["message"] = "customers need to read something"
+		}
+	}
+	if v, ok := f["deadline"]; ok {
+		d, err := time.ParseDuration(v)
+		if err != nil || d <= 0 || d > 7*24*time.Hour {
+			errs["deadline"] = "choose one of the times"
+		}
+		in.Deadline, in.Until = d, time.Time{}
+	}
+	if v, ok := f["since"]; ok {
+		at, err := clockTime(v, s.e.At, s.zone())
+		if err != nil {
+			errs["since"] = err.Error()
+		}
+		in.Since = at
+	}
+	if len(errs) > 0 {
+		form := s.form(errs)
+		for i, input := range form.Form.Inputs { // what was typed comes back as it was typed
+			if v, ok := f[input.ID]; ok {
+				form.Form.Inputs[i].Value = v
+			}
+		}
+		s.do(Form{Card: form})
+		return
+	}
+	s.w.Inputs = in
+	s.enter()
+}
+
+// clockTime reads "15:04" as the last such moment in zone, and "now".
+func clockTime(v string, now time.Time, zone *time.Location) (time.Time, error) {
+	v = strings.TrimSpace(v)
+	if v == "" || strings.EqualFold(v, "now") {
+		return now, nil
+	}
+	c, err := time.Parse("15:04", v)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%q is not a time like 15:04", v)
+	}
+	n := now.In(zone)
+	at := time.Date(n.Year(), n.Month(), n.Day(), c.Hour(), c.Minute(), 0, 0, zone)
+	if at.After(now) {
+		at = time.Date(n.Year(), n.Month(), n.Day()-1, c.Hour(), c.Minute(), 0, 0, zone)
+	}
+	return at, nil
+}
+
+func keys(steps []change.Step) []change.Key {
+	out := make([]change.Key, len(steps))
+	for i, s := range steps {
+		out[i] = s.Key
+	}
+	return out
+}

@@ -1,0 +1,238 @@
+package flow
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+)
+
+// shortID derives an id that people can type from what it is made for, so that the same event makes the same id.
+func shortID(prefix, from string) string {
+	sum := sha256.Sum256([]byte(from))
+	return prefix + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:5]))
+}
+
+// words says a duration as people do: "15 min", "4 h", "2 h 47".
+func words(d time.Duration) string {
+	d = d.Round(time.Minute)
+	h, m := int(d.Hours()), int(d.Minutes())%60
+	switch {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	}
+	return fmt.Sprintf("%d h %02d", h, m)
+}
+
+// list joins words with commas and a last "and".
+func list(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func at(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = "@" + strings.TrimPrefix(n, "@")
+	}
+	return out
+}
+
+// plain takes control characters out of what people wrote, so that no text can forge a time or break a line format.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func firstLine(s string) string {
+	line, _, more := strings.Cut(s, "\n")
+	if more {
+		return line + " …"
+	}
+	return line
+}
+
+// quoted shows a value within a sentence.
+func quoted(v change.Value) string { return card.Shorten(firstLine(v.Text), 120) }
+
+// fingerprint names the value that was found in the way of a step.
+func fingerprint(st change.Step) string {
+	if st.Now == nil {
+		return ""
+	}
+	return shortID("", string(st.Now.Raw))
+}
+
+// capital is how a channel stands at the head of a card.
+func capital(channel string) string {
+	if channel == "email" {
+		return "E-MAIL"
+	}
+	return strings.ToUpper(channel)
+}
+
+// effect says what an action means to customers.
+type effect struct{ do, set, not, back string }
+
+func effectOf(action string) effect {
+	switch action {
+	case change.CloseChat:
+		return effect{do: "Close %s now", set: "%s CLOSED", not: "%s STILL OPEN", back: "%s open again"}
+	case change.PhonesToVoicemail:
+		return effect{do: "Send %s to voicemail now", set: "callers of %s hear voicemail", not: "callers of %s STILL reach nobody", back: "%s as before"}
+	}
+	return effect{do: "Change %s now", set: "%s CHANGED", not: "%s NOT YET CHANGED", back: "%s as before"}
+}
+
+// some names targets, or counts them where they are many.
+func some(labels []string) string {
+	if len(labels) > 3 {
+		return strconv.Itoa(len(labels)) + " of them"
+	}
+	return list(labels)
+}
+
+// truth is what customers meet now: the headline. The first step of a target is the one that they notice.
+func truth(o Outage, r change.Record) string {
+	if len(r.Steps) == 0 {
+		return o.Leaf.Title
+	}
+	type group struct {
+		format string
+		labels []string
+	}
+	var groups []group
+	seen := map[string]bool{}
+	for _, st := range r.Steps {
+		if seen[st.Action+st.Target] {
+			continue
+		}
+		seen[st.Action+st.Target] = true
+		f := stepTruth(st)
+		i := slices.IndexFunc(groups, func(g group) bool { return g.format == f })
+		if i < 0 {
+			groups = append(groups, group{format: f})
+			i = len(groups) - 1
+		}
+		groups[i].labels = append(groups[i].labels, st.Label)
+	}
+	var out []string
+	for _, g := range groups {
+		out = append(out, fmt.Sprintf(g.format, some(g.labels)))
+	}
+	return strings.Join(out, " · ")
+}
+
+func stepTruth(st change.Step) string {
+	w := effectOf(st.Action)
+	switch {
+	case st.State == change.Left:
+		return "%s left as it is"
+	case st.State == change.Restored:
+		return w.back
+	case st.State == change.IsSet, st.State == change.Adopted, st.Back:
+		return w.set
+	}
+	return w.not
+}
+
+func headline(o Outage, r change.Record) string {
+	return card.Shorten(capital(o.Channel)+" – "+truth(o, r), card.MaxTitle)
+}
+
+func stepName(st change.Step) string { return st.Label + ", " + st.Name }
+
+func names(steps []change.Step) string {
+	out := make([]string, len(steps))
+	for i, st := range steps {
+		out[i] = stepName(st)
+	}
+	return list(out)
+}
+
+// stepWord says how far a step has come.
+func stepWord(st change.Step) string {
+	switch st.State {
+	case change.Planned, change.Recorded:
+		return "next"
+	case change.Intent:
+		if st.Tries > 0 {
+			return "no clear answer yet, trying again"
+		}
+		return "being done"
+	case change.IsSet:
+		if st.Back {
+			return "being put back"
+		}
+		return "done " + card.Clock(st.At)
+	case change.RestoreIntent:
+		if st.Tries > 0 {
+			return "no clear answer yet, trying again"
+		}
+		return "being put back"
+	case change.Restored:
+		return "as before " + card.Clock(st.At)
+	case change.Failed:
+		return "DID NOT WORK: " + st.Reason
+	case change.Conflict:
+		if st.Now == nil {
+			return "needs your answer: " + st.Reason
+		}
+		return "needs your answer: it shows " + quoted(*st.Now)
+	case change.Unknown:
+		return "asked, not answered"
+	case change.Adopted:
+		return "was like this before us; nothing was set"
+	case change.Left:
+		return "left as it is: " + st.Reason
+	}
+	return string(st.State)
+}
+
+func endWord(o Outage) string {
+	took := words(o.Ended.At.Sub(o.Began))
+	switch o.Ended.How {
+	case "restored":
+		return "Restored " + card.Clock(o.Ended.At) + " by " + o.Ended.By + ". It took " + took
+	case "works":
+		return "Works again, says " + o.Ended.By + " " + card.Clock(o.Ended.At) + ". It took " + took
+	case "abandoned":
+		return "Given up by " + o.Ended.By + " " + card.Clock(o.Ended.At) + ", settings left as they are: " + o.Ended.Reason
+	}
+	return "Ended " + card.Clock(o.Ended.At) + ", not confirmed: nobody answered"
+}
+
+// withWays fills in the ways in which customers can reach us that have no open outage, and that are not the channel
+// itself.
+func withWays(text string, p Policy, open []Outage, channel string) string {
+	return strings.ReplaceAll(text, "{ways}", waysText(p, open, channel))
+}
+
+func waysText(p Policy, open []Outage, channel string) string {
+	var out []string
+	for _, w := range p.Ways {
+		down := w.Channel == channel || slices.ContainsFunc(open, func(o Outage) bool { return o.Channel == w.Channel })
+		if !down {
+			out = append(out, w.Text)
+		}
+	}
+	if len(out) == 0 {
+		return "try again later"
+	}
+	return strings.Join(out, ", or ")
+}

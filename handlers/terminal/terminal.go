@@ -1,0 +1,370 @@
+// Package terminal is the chat platform of `bot chat`: one screen, several people, plain text.
+//
+// Lines are read one at a time, and the next one only when all that the last one caused has settled: so a session can
+// be scripted and gives the same text each time.
+package terminal
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/flow"
+	"switchback/handlers"
+)
+
+// Platform is the name of this chat platform in places and accounts.
+const Platform = "terminal"
+
+// Flow is what the terminal needs of flow.Service.
+type Flow interface {
+	Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error)
+}
+
+// Extra is a word of the terminal itself, such as /company: args are the words after it.
+type Extra func(ctx context.Context, args []string, out io.Writer) error
+
+// Config says how a terminal behaves. Zone tells whose clock an account reads; nil means UTC.
+type Config struct {
+	Out     io.Writer
+	Session string // unique per start: event ids begin with it
+	Me      string // who types where no @name is given
+	Channel string // where people type
+	Zone    func(account string) *time.Location
+	Extras  map[string]Extra
+	Settle  func(ctx context.Context) error // returns when nothing is under way
+	Tick    func(ctx context.Context) error // carries out what has fallen due
+}
+
+// Terminal is one session.
+type Terminal struct {
+	config  Config
+	flow    Flow
+	events  int
+	cards   []*shown            // by number - 1
+	asking  map[string]question // who has to answer what next, by name
+	newest  int                 // the card that a bare button number means
+	changed bool
+}
+
+// shown is a card on the screen.
+type shown struct {
+	lane, message string
+	buttons       []card.Button
+}
+
+// question is what somebody was asked by the terminal itself: to be sure, or a field of a form.
+type question struct {
+	sure   *card.Button
+	form   *card.Form
+	fields map[string]string
+	at     int      // the field that is asked for
+	long   []string // lines of a Long field so far
+}
+
+// New returns a session. SetFlow must be called before Run.
+func New(c Config) *Terminal {
+	if c.Zone == nil {
+		c.Zone = func(string) *time.Location { return time.UTC }
+	}
+	return &Terminal{config: c, asking: map[string]question{}}
+}
+
+// SetFlow says where events go. It is apart from New because flow sends through the terminal.
+func (t *Terminal) SetFlow(f Flow) { t.flow = f }
+
+// Send prints a card: the terminal as a chat platform.
+func (t *Terminal) Send(_ context.Context, p flow.Post, to handlers.Target) (string, error) {
+	lane := p.Place.Lane()
+	i := slices.IndexFunc(t.cards, func(s *shown) bool { return s.lane == lane && s.message == p.Message })
+	if i < 0 {
+		t.cards = append(t.cards, &shown{lane: lane, message: p.Message})
+		i = len(t.cards) - 1
+	}
+	t.cards[i].buttons = p.Card.Buttons
+	if len(p.Card.Buttons) > 0 {
+		t.newest = i
+	}
+	head := fmt.Sprintf("[%d] In %s", i+1, p.Place.Channel)
+	zone := t.config.Zone("")
+	switch {
+	case p.Place.Person != "":
+		_, name, _ := strings.Cut(p.Place.Person, ":")
+		head = fmt.Sprintf("[%d] To @%s", i+1, name)
+		zone = t.config.Zone(p.Place.Person)
+	case p.Place.Thread != "":
+		head += ", in the thread of " + strings.TrimPrefix(p.Place.Thread, "home:")
+	}
+	if to.Ref != "" {
+		head += ", changed"
+	}
+	for _, who := range p.Mention {
+		head += " @" + who
+	}
+	if _, err := fmt.Fprintf(t.config.Out, "\n%s:\n%s", head, Render(p.Card, i+1, zone)); err != nil {
+		return "", err
+	}
+	return p.Message, nil
+}
+
+// Run reads lines until in ends, and returns when all they caused has settled.
+func (t *Terminal) Run(ctx context.Context, in io.Reader) error {
+	lines := make(chan string)
+	failed := make(chan error, 1)
+	go func() {
+		defer close(lines)
+		r := bufio.NewScanner(in)
+		r.Buffer(nil, 1<<20)
+		for r.Scan() {
+			select {
+			case lines <- r.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+		failed <- r.Err()
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		t.prompt()
+		select {
+		case <-ctx.Done():
+			return nil
+		case line, more := <-lines:
+			if !more {
+				select {
+				case err := <-failed:
+					return err
+				default:
+					return nil
+				}
+			}
+			if err := t.Line(ctx, line); err != nil {
+				return err
+			}
+		case <-tick.C:
+			if err := t.config.Tick(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *Terminal) prompt() {
+	if !t.changed {
+		return
+	}
+	t.changed = false
+	fmt.Fprint(t.config.Out, "\n> ")
+}
+
+// Line takes one typed line and returns when all that it caused has settled.
+func (t *Terminal) Line(ctx context.Context, line string) error {
+	defer func() { t.changed = true }()
+	who, text := t.config.Me, strings.TrimRight(line, "\r")
+	if rest, ok := strings.CutPrefix(strings.TrimSpace(text), "@"); ok {
+		who, text, _ = strings.Cut(rest, " ")
+	}
+	if q, ok := t.asking[who]; ok {
+		return t.answer(ctx, who, q, text)
+	}
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return nil
+	}
+	if extra, ok := t.config.Extras[words[0]]; ok {
+		if err := extra(ctx, words[1:], t.config.Out); err != nil {
+			fmt.Fprintln(t.config.Out, "  "+safe(err.Error()))
+		}
+		return t.config.Settle(ctx)
+	}
+	if words[0] == "/outage" {
+		return t.accept(ctx, who, flow.Command{Words: words[1:]})
+	}
+	if c, b, ok := t.buttonOf(words); ok {
+		return t.press(ctx, who, c, b)
+	}
+	fmt.Fprintf(t.config.Out, "  Type /outage, the number of a button such as %d.1, or @name before either. /outage help lists more.\n", max(1, t.newest+1))
+	return nil
+}
+
+// buttonOf reads "2" as the second button of the newest card, and "7.2" as that of card 7.
+func (t *Terminal) buttonOf(words []string) (cardAt, button int, ok bool) {
+	if len(words) != 1 {
+		return 0, 0, false
+	}
+	cardAt = t.newest
+	number := words[0]
+	if c, b, dotted := strings.Cut(number, "."); dotted {
+		n, err := strconv.Atoi(c)
+		if err != nil {
+			return 0, 0, false
+		}
+		cardAt, number = n-1, b
+	}
+	n, err := strconv.Atoi(number)
+	return cardAt, n - 1, err == nil
+}
+
+func (t *Terminal) press(ctx context.Context, who string, c, b int) error {
+	if c < 0 || c >= len(t.cards) || b < 0 || b >= len(t.cards[c].buttons) {
+		fmt.Fprintln(t.config.Out, "  There is no such button now. Nothing was pressed.")
+		return nil
+	}
+	button := t.cards[c].buttons[b]
+	if button.Sure != nil {
+		t.asking[who] = question{sure: &button}
+		fmt.Fprintf(t.config.Out, "  %s %s\n  [1] %s\n  [2] %s\n", safe(button.Sure.Title), safe(button.Sure.Text), safe(button.Sure.Yes), safe(button.Sure.No))
+		return nil
+	}
+	return t.send(ctx, who, button.Action, nil)
+}
+
+func (t *Terminal) send(ctx context.Context, who, action string, fields map[string]string) error {
+	a, err := flow.DecodeAction(action)
+	if err != nil {
+		return err
+	}
+	return t.accept(ctx, who, flow.Press{Action: a, Fields: fields})
+}
+
+// accept hands an event in and waits until all that it caused has settled.
+func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error {
+	t.events++
+	account := Platform + ":" + who
+	reply, err := t.flow.Accept(ctx, flow.Event{
+		ID: fmt.Sprintf("%s/%d", t.config.Session, t.events), At: time.Now(), By: flow.Person{Account: account},
+		Place: flow.Place{Platform: Platform, Channel: t.config.Channel}, What: what,
+	})
+	if err != nil {
+		fmt.Fprintf(t.config.Out, "  I cannot remember for you right now, so nothing was started (%s). Please try again.\n", safe(err.Error()))
+		return nil
+	}
+	r := <-reply
+	if err := t.config.Settle(ctx); err != nil {
+		return err
+	}
+	if r.Form != nil {
+		fmt.Fprintf(t.config.Out, "\nForm for @%s: %s\n", who, safe(r.Form.Title))
+		t.next(who, question{form: r.Form.Form, fields: map[string]string{}})
+		return nil
+	}
+	return nil
+}
+
+// Begin shows a person where things stand, as the bare command does.
+func (t *Terminal) Begin(ctx context.Context) error {
+	t.changed = true
+	return t.accept(ctx, t.config.Me, flow.Command{Words: []string{"status"}})
+}
+
+// answer takes a line as the answer to what somebody was asked.
+func (t *Terminal) answer(ctx context.Context, who string, q question, text string) error {
+	if q.sure != nil {
+		delete(t.asking, who)
+		if yes := strings.TrimSpace(text); yes == "1" || strings.EqualFold(yes, "yes") {
+			return t.send(ctx, who, q.sure.Action, nil)
+		}
+		fmt.Fprintln(t.config.Out, "  Not done. Nothing was changed.")
+		return nil
+	}
+	in := q.form.Inputs[q.at]
+	if strings.TrimSpace(text) == "/cancel" {
+		delete(t.asking, who)
+		fmt.Fprintln(t.config.Out, "  The form is closed. Nothing was changed.")
+		return nil
+	}
+	value, ok := in.Value, true
+	switch {
+	case in.Kind == card.Long && text != ".":
+		if text == "" && len(q.long) == 0 {
+			break // keeps what is there
+		}
+		q.long = append(q.long, text)
+		t.asking[who] = q
+		return nil
+	case in.Kind == card.Long:
+		value = strings.Join(q.long, "\n")
+	case strings.TrimSpace(text) == "":
+	case in.Kind == card.Text:
+		value = text
+	default:
+		value, ok = choose(in, text)
+	}
+	if !ok {
+		fmt.Fprintln(t.config.Out, "  Please give the number of one of them.")
+		t.asking[who] = q
+		return nil
+	}
+	q.fields[in.ID] = value
+	q.at, q.long = q.at+1, nil
+	if q.at < len(q.form.Inputs) {
+		t.next(who, q)
+		return nil
+	}
+	delete(t.asking, who)
+	return t.send(ctx, who, q.form.Action, q.fields)
+}
+
+// next asks for the next field of a form.
+func (t *Terminal) next(who string, q question) {
+	t.asking[who] = q
+	in := q.form.Inputs[q.at]
+	if in.Error != "" {
+		fmt.Fprintf(t.config.Out, "  Not taken: %s\n", safe(in.Error))
+	}
+	fmt.Fprintf(t.config.Out, "  %s", safe(in.Label))
+	if in.Hint != "" {
+		fmt.Fprintf(t.config.Out, " (%s)", safe(in.Hint))
+	}
+	fmt.Fprintln(t.config.Out)
+	for i, o := range in.Options {
+		fmt.Fprintf(t.config.Out, "    [%d] %s\n", i+1, safe(o.Label))
+	}
+	how := map[card.InputKind]string{
+		card.Text: "type it", card.Long: "type it, and a line with only a dot at its end",
+		card.Choice: "give one number", card.Many: "give one or more numbers",
+	}[in.Kind]
+	if in.Value != "" {
+		fmt.Fprintf(t.config.Out, "    Now: %s\n    Enter keeps it; else %s. /cancel closes the form.\n", safe(label(in)), how)
+		return
+	}
+	fmt.Fprintf(t.config.Out, "    Please %s. /cancel closes the form.\n", how)
+}
+
+// label is an input's present value as people read it.
+func label(in card.Input) string {
+	if len(in.Options) == 0 {
+		return in.Value
+	}
+	var out []string
+	for _, o := range in.Options {
+		if slices.Contains(strings.Split(in.Value, "\n"), o.Value) {
+			out = append(out, o.Label)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// choose reads numbers of options.
+func choose(in card.Input, text string) (string, bool) {
+	var out []string
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' }) {
+		n, err := strconv.Atoi(w)
+		if err != nil || n < 1 || n > len(in.Options) {
+			return "", false
+		}
+		out = append(out, in.Options[n-1].Value)
+	}
+	if in.Kind == card.Choice && len(out) != 1 {
+		return "", false
+	}
+	return strings.Join(out, "\n"), len(out) > 0
+}

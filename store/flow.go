@@ -1,0 +1,458 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"switchback/bot/change"
+	"switchback/bot/flow"
+)
+
+// Flow keeps flow's documents in any Store. Documents, each readable JSON:
+//
+//	outage:<id>      an outage; never expires        change:<id>   its record
+//	open:<id>        marks an open outage            lock:<key>    which outage holds a resource
+//	walk:<id>        a walk                          at:<person>   the walk that a person is in the middle of
+//	in:<id>          work taken in and not done      playbook:<version>
+//	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
+type Flow struct{ Store Store }
+
+// Prefixes of documents.
+const (
+	outageDoc   = "outage:"
+	recordDoc   = "change:"
+	openDoc     = "open:"
+	lockDoc     = "lock:"
+	walkDoc     = "walk:"
+	currentDoc  = "at:"
+	workDoc     = "in:"
+	playbookDoc = "playbook:"
+	outDoc      = "out:"
+	sentDoc     = "sent:"
+)
+
+// decode reads one document; an absent one is the zero value at version 0.
+func decode[T any](d Doc) (flow.Doc[T], error) {
+	out := flow.Doc[T]{Version: d.Version}
+	if d.Version == 0 {
+		return out, nil
+	}
+	if err := json.Unmarshal(d.Data, &out.Value); err != nil {
+		return out, fmt.Errorf("%s is not readable: %w", d.Key, err)
+	}
+	return out, nil
+}
+
+func get[T any](ctx context.Context, s Store, key string) (flow.Doc[T], error) {
+	docs, err := s.Get(ctx, key)
+	if err != nil {
+		return flow.Doc[T]{}, err
+	}
+	return decode[T](docs[0])
+}
+
+// Walk returns a walk.
+func (f Flow) Walk(ctx context.Context, id string) (flow.Doc[flow.Walk], error) {
+	return get[flow.Walk](ctx, f.Store, walkDoc+id)
+}
+
+// Outage returns an outage and its record in one view. It returns ErrNewerSchema for one that a newer program wrote.
+func (f Flow) Outage(ctx context.Context, id string) (flow.Doc[flow.Outage], flow.Doc[change.Record], error) {
+	docs, err := f.Store.Get(ctx, outageDoc+id, recordDoc+id)
+	if err != nil {
+		return flow.Doc[flow.Outage]{}, flow.Doc[change.Record]{}, err
+	}
+	o, err := decode[flow.Outage](docs[0])
+	if err != nil {
+		return o, flow.Doc[change.Record]{}, err
+	}
+	r, err := decode[change.Record](docs[1])
+	if err == nil && r.Value.Schema > change.Schema {
+		err = fmt.Errorf("%s: %w", docs[1].Key, ErrNewerSchema)
+	}
+	return o, r, err
+}
+
+// Open returns the open outages, oldest first.
+func (f Flow) Open(ctx context.Context) ([]flow.Outage, error) { return f.outages(ctx, openDoc) }
+
+// All returns the ended outages too.
+func (f Flow) All(ctx context.Context) ([]flow.Outage, error) { return f.outages(ctx, outageDoc) }
+
+func (f Flow) outages(ctx context.Context, prefix string) ([]flow.Outage, error) {
+	names, err := f.Store.List(ctx, prefix)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	for i, n := range names {
+		names[i] = outageDoc + strings.TrimPrefix(n, prefix)
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]flow.Outage, 0, len(docs))
+	for _, d := range docs {
+		o, err := decode[flow.Outage](d)
+		if err != nil {
+			return nil, err
+		}
+		if o.Version != 0 {
+			out = append(out, o.Value)
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Began.Before(out[j].Began) })
+	return out, nil
+}
+
+// Holders says which open outage holds each resource.
+func (f Flow) Holders(ctx context.Context, keys []change.Key) (map[change.Key]string, error) {
+	docs, err := f.Store.Get(ctx, lockNames(keys)...)
+	if err != nil {
+		return nil, err
+	}
+	out := map[change.Key]string{}
+	for i, d := range docs {
+		h, err := decode[holder](d)
+		if err != nil {
+			return nil, err
+		}
+		if h.Version != 0 {
+			out[keys[i]] = h.Value.Outage
+		}
+	}
+	return out, nil
+}
+
+type holder struct {
+	Outage string `json:"outage"`
+}
+
+func lockNames(keys []change.Key) []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = lockDoc + string(k)
+	}
+	return names
+}
+
+type current struct {
+	Walk string `json:"walk"`
+}
+
+// Current is the walk that a person is in the middle of.
+func (f Flow) Current(ctx context.Context, person string) (string, error) {
+	c, err := get[current](ctx, f.Store, currentDoc+person)
+	return c.Value.Walk, err
+}
+
+// Playbook returns the bytes of a version in use.
+func (f Flow) Playbook(ctx context.Context, version string) ([]byte, error) {
+	docs, err := f.Store.Get(ctx, playbookDoc+version)
+	if err != nil {
+		return nil, err
+	}
+	return docs[0].Data, nil
+}
+
+// Work returns one piece of work.
+func (f Flow) Work(ctx context.Context, id string) (flow.Doc[flow.Work], error) {
+	return get[flow.Work](ctx, f.Store, workDoc+id)
+}
+
+// Pending lists the ids of all work that is not done.
+func (f Flow) Pending(ctx context.Context) ([]string, error) {
+	names, err := f.Store.List(ctx, workDoc)
+	for i, n := range names {
+		names[i] = strings.TrimPrefix(n, workDoc)
+	}
+	return names, err
+}
+
+// Claim leases due timers.
+func (f Flow) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
+	claims, err := f.Store.Claim(ctx, lease, n)
+	out := make([]flow.Claim, len(claims))
+	for i, c := range claims {
+		out[i] = flow.Claim{ID: c.ID, At: c.At, Token: c.Token}
+	}
+	return out, err
+}
+
+// Healthy reports whether changes may be made.
+func (f Flow) Healthy(ctx context.Context) (bool, string) {
+	h, err := f.Store.Health(ctx)
+	switch {
+	case err != nil:
+		return false, "I cannot remember for you: the store does not answer"
+	case !h.Changes:
+		return false, "I cannot remember for you safely: " + strings.Join(h.Warnings, "; ")
+	}
+	return true, ""
+}
+
+// tries is how often an answer that says neither yes nor no is asked for again, with the same commit.
+const tries = 3
+
+// Save turns what a decision changes into one commit.
+func (f Flow) Save(ctx context.Context, s flow.Save) error {
+	b := builder{docs: map[string]uint64{}}
+	if err := f.build(ctx, &b, s); err != nil {
+		return err
+	}
+	return commit(ctx, f.Store, b.commit)
+}
+
+// commit carries a commit out. Errors with a meaning are flow's; any other leaves the outcome unknown, so the same
+// commit is asked for again.
+func commit(ctx context.Context, s Store, c Commit) error {
+	var err error
+	for range tries {
+		_, err = s.Commit(ctx, c)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, ErrConflict):
+			return fmt.Errorf("%w: %w", flow.ErrConflict, err)
+		case errors.Is(err, ErrReplayed):
+			return flow.ErrReplayed
+		case errors.Is(err, ErrFenced):
+			return flow.ErrFenced
+		case errors.Is(err, ErrStateLost), errors.Is(err, ErrNewerSchema), ctx.Err() != nil:
+			return err
+		}
+	}
+	return err
+}
+
+// builder puts a commit together. Every document in it is checked against the version it was seen with.
+type builder struct {
+	commit Commit
+	docs   map[string]uint64
+	err    error
+}
+
+func (b *builder) check(key string, version uint64) {
+	if seen, ok := b.docs[key]; ok {
+		if seen != version {
+			b.err = fmt.Errorf("%s is checked with two versions", key)
+		}
+		return
+	}
+	b.docs[key] = version
+	b.commit.Checks = append(b.commit.Checks, Check{key, version})
+}
+
+func (b *builder) put(key string, version uint64, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		b.err = fmt.Errorf("write %s: %w", key, err)
+		return
+	}
+	b.check(key, version)
+	b.commit.Puts = append(b.commit.Puts, Put{key, data})
+}
+
+func (b *builder) remove(key string, version uint64) {
+	if version == 0 {
+		return
+	}
+	b.check(key, version)
+	b.commit.Deletes = append(b.commit.Deletes, key)
+}
+
+func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
+	if s.Op != "" {
+		b.commit.Op, b.commit.Nonce = s.Op, NewNonce()
+	}
+	if s.Lease != nil {
+		b.commit.Lease = &Lease{Timer: s.Lease.Timer, Token: s.Lease.Token, Extend: s.Lease.Extend}
+	}
+	if s.Walk != nil {
+		b.put(walkDoc+s.Walk.Value.ID, s.Walk.Version, s.Walk.Value)
+	}
+	if s.Record != nil {
+		b.put(recordDoc+s.Record.Value.Outage, s.Record.Version, s.Record.Value)
+	}
+	if err := f.buildOutage(ctx, b, s); err != nil {
+		return err
+	}
+	if err := f.buildCurrent(ctx, b, s); err != nil {
+		return err
+	}
+	timers := newTimers(s.Timers)
+	for _, w := range s.Work {
+		b.put(workDoc+w.ID, 0, w)
+		timers.set(flow.WorkTimer(w.ID), w.After)
+	}
+	if s.Done != nil {
+		b.remove(workDoc+s.Done.Value.ID, s.Done.Version)
+		timers.set(flow.WorkTimer(s.Done.Value.ID), time.Time{})
+	}
+	for _, p := range s.Posts {
+		b.put(outDoc+p.Place.Lane()+"\n"+p.ID, 0, p)
+		timers.set(flow.LaneTimers+p.Place.Lane(), time.Now())
+	}
+	b.commit.Timers = timers.list
+	for _, e := range s.Audit {
+		b.commit.Audit = append(b.commit.Audit, Entry{Log: e.Log, Data: e.Data})
+	}
+	return b.err
+}
+
+// buildOutage writes the outage with its mark of being open, and the locks. A lock is written with "must not exist":
+// of two outages that want one resource, one gets a conflict.
+func (f Flow) buildOutage(ctx context.Context, b *builder, s flow.Save) error {
+	if s.Outage == nil {
+		return nil
+	}
+	o := s.Outage.Value
+	b.put(outageDoc+o.ID, s.Outage.Version, o)
+	for _, k := range s.Lock {
+		b.put(lockDoc+string(k), 0, holder{o.ID})
+	}
+	seen := append([]string{openDoc + o.ID}, lockNames(s.Free)...)
+	if s.Outage.Version == 0 {
+		b.put(openDoc+o.ID, 0, struct{}{})
+		seen = seen[1:]
+	} else if o.Ended == nil {
+		seen = seen[1:]
+	}
+	if len(seen) == 0 {
+		return nil
+	}
+	docs, err := f.Store.Get(ctx, seen...)
+	if err != nil {
+		return err
+	}
+	for _, d := range docs {
+		if h, err := decode[holder](d); err == nil && h.Value.Outage != "" && h.Value.Outage != o.ID {
+			continue // somebody else's lock is not ours to give back
+		}
+		b.remove(d.Key, d.Version)
+	}
+	return nil
+}
+
+func (f Flow) buildCurrent(ctx context.Context, b *builder, s flow.Save) error {
+	names := []string{}
+	if s.Current != nil {
+		names = append(names, currentDoc+s.Current.Person)
+	}
+	if s.Playbook != nil && s.Walk != nil {
+		names = append(names, playbookDoc+s.Walk.Value.Playbook)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for _, d := range docs {
+		if strings.HasPrefix(d.Key, playbookDoc) {
+			if d.Version == 0 {
+				b.check(d.Key, 0)
+				b.commit.Puts = append(b.commit.Puts, Put{d.Key, s.Playbook})
+			}
+			continue
+		}
+		now, err := decode[current](d)
+		if err != nil {
+			return err
+		}
+		// A walk that is over is forgotten only where it still is the current one.
+		if s.Current.Walk != now.Value.Walk && (s.Current.Walk != "" || now.Value.Walk == s.Walk.Value.ID) {
+			b.put(d.Key, d.Version, current{s.Current.Walk})
+		}
+	}
+	return nil
+}
+
+// timerSet keeps the last word about each timer, in the order in which they were first named.
+type timerSet struct {
+	list []Timer
+	at   map[string]int
+}
+
+func newTimers(from []flow.Timer) *timerSet {
+	t := &timerSet{at: map[string]int{}}
+	for _, x := range from {
+		t.set(x.ID, x.At)
+	}
+	return t
+}
+
+func (t *timerSet) set(id string, at time.Time) {
+	if i, ok := t.at[id]; ok {
+		t.list[i].At = at
+		return
+	}
+	t.at[id] = len(t.list)
+	t.list = append(t.list, Timer{ID: id, At: at})
+}
+
+// Lane returns what waits for one place, in the order in which it became known.
+func (f Flow) Lane(ctx context.Context, lane string) ([]flow.Doc[flow.Post], error) {
+	names, err := f.Store.List(ctx, outDoc+lane+"\n")
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]flow.Doc[flow.Post], 0, len(docs))
+	for _, d := range docs {
+		p, err := decode[flow.Post](d)
+		if err != nil {
+			return nil, err
+		}
+		if p.Version != 0 {
+			out = append(out, p)
+		}
+	}
+	// A document's version is the counter of its commit; within one commit the ids are in order.
+	sort.SliceStable(out, func(i, j int) bool {
+		if out[i].Version != out[j].Version {
+			return out[i].Version < out[j].Version
+		}
+		return out[i].Value.ID < out[j].Value.ID
+	})
+	return out, nil
+}
+
+// Sent returns where a message went.
+func (f Flow) Sent(ctx context.Context, lane, message string) (flow.Doc[flow.Sent], error) {
+	return get[flow.Sent](ctx, f.Store, sentDoc+lane+"\n"+message)
+}
+
+// Delivered takes posts off their lane.
+func (f Flow) Delivered(ctx context.Context, lane, message string, posts []flow.Doc[flow.Post], sent *flow.Doc[flow.Sent]) error {
+	b := builder{docs: map[string]uint64{}}
+	for _, p := range posts {
+		b.remove(outDoc+lane+"\n"+p.Value.ID, p.Version)
+	}
+	if sent != nil {
+		b.put(sentDoc+lane+"\n"+message, sent.Version, sent.Value)
+	}
+	if b.err != nil {
+		return b.err
+	}
+	return commit(ctx, f.Store, b.commit)
+}
+
+// Rest ends the claim of a lane. A post that came meanwhile has set the timer anew and ended the claim: then nothing
+// is done here.
+func (f Flow) Rest(ctx context.Context, c flow.Claim, at time.Time) error {
+	err := commit(ctx, f.Store, Commit{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{c.ID, at}}})
+	if errors.Is(err, flow.ErrFenced) {
+		return nil
+	}
+	return err
+}
