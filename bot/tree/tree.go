@@ -50,8 +50,8 @@ type Node struct {
 	For       string            `yaml:"for" json:"for,omitzero" jsonschema:"enum=gladly,enum=it,enum=carrier,enum=network" jsonschema_description:"wait: for whom we wait: gladly, our own it, the phone carrier, the social network."`
 	Every     []config.Duration `yaml:"every" json:"every,omitzero" jsonschema_description:"wait: the time to the first question, from it to the second, and so on; the last repeats."`
 	Again     *Again            `yaml:"again" json:"again,omitzero" jsonschema_description:"wait: the question that is asked again and again."`
-	Offer     []string          `yaml:"offer" json:"offer,omitzero" jsonschema_description:"wait: actions that can still be taken from here."`
-	Meanwhile []string          `yaml:"meanwhile" json:"meanwhile,omitzero" jsonschema_description:"change, wait: channels by which agents can reach customers meanwhile."`
+	Offer     []string          `yaml:"offer" json:"offer,omitzero" jsonschema:"enum=close-chat,enum=phones-to-voicemail" jsonschema_description:"wait: actions that can still be taken from here."`
+	Meanwhile []string          `yaml:"meanwhile" json:"meanwhile,omitzero" jsonschema:"enum=voice,enum=chat,enum=sms,enum=social,enum=email" jsonschema_description:"change, wait: channels by which agents can reach customers meanwhile."`
 	Tell      string            `yaml:"tell" json:"tell,omitzero" jsonschema_description:"change, wait: a text for customers; {ways} becomes the ways to reach you that work."`
 	After     []string          `yaml:"after" json:"after,omitzero" jsonschema_description:"change, wait: ids of advise nodes: what is left to do afterwards."`
 	Source    string            `yaml:"source" json:"source,omitzero" jsonschema_description:"advise, change, wait: the passage of the vendor's guidance that this comes from."`
