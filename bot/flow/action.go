@@ -36,17 +36,16 @@ func DecodeAction(s string) (Action, error) {
 	if len(parts) != 7 || parts[0] != "1" {
 		return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
 	}
-	for i, p := range parts {
-		raw, err := base64.RawURLEncoding.Strict().DecodeString(p)
-		if err != nil && i > 0 {
+	for i, p := range parts[1:] {
+		raw, err := base64.RawURLEncoding.DecodeString(p)
+		if err != nil {
 			return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
 		}
-		if i > 0 {
-			parts[i] = string(raw)
-		}
+		parts[i+1] = string(raw)
 	}
 	a := Action{Walk: parts[1], Outage: parts[2], Verb: parts[3], Key: parts[4], State: parts[5], Arg: parts[6]}
-	if a.Verb == "" || (a.Walk == "") == (a.Outage == "") {
+	// One action has one form: the decoder alone would take line breaks and stray bits.
+	if a.Verb == "" || (a.Walk == "") == (a.Outage == "") || a.Encode() != s {
 		return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
 	}
 	return a, nil

@@ -70,7 +70,7 @@ func (s *stepping) press(p Press) {
 		s.extend(a)
 	case "since":
 		s.do(Form{Card: formCard("Since when are customers hit?", "Save", s.act("since-send", asIs, ""),
-			card.Input{ID: "since", Kind: card.Text, Label: "Since", Hint: "15:04 on your clock", Value: s.o.Since.In(s.e.By.zone(s.policy)).Format("15:04")})})
+			card.Input{ID: "since", Kind: card.Text, Label: "Since", Hint: "15:04 on your clock", Value: s.o.Since.In(s.e.By.Location(s.policy)).Format("15:04")})})
 	case "since-send":
 		s.setSince(p.Fields["since"])
 	case "handover":
@@ -229,7 +229,7 @@ func (s *stepping) extend(a Action) {
 }
 
 func (s *stepping) setSince(text string) {
-	at, err := clockTime(text, s.e.At, s.e.By.zone(s.policy))
+	at, err := clockTime(text, s.e.At, s.e.By.Location(s.policy))
 	if err != nil {
 		s.tell(card.Card{Title: "Nothing was changed", Text: []string{err.Error()}})
 		return

@@ -526,10 +526,10 @@ func (s *walking) form(errs map[string]string) card.Card {
 	return card.Card{Title: card.Shorten(n.Title, card.MaxTitle), Form: &card.Form{Inputs: inputs, Submit: "Show what will change", Action: s.w.action("inputs", "")}}
 }
 
-func (s *walking) zone() *time.Location { return s.e.By.zone(s.policy) }
+func (s *walking) zone() *time.Location { return s.e.By.Location(s.policy) }
 
-// zone is the person's own, else the organisation's.
-func (p Person) zone(org Policy) *time.Location {
+// Location is the person's own time zone, else the organisation's.
+func (p Person) Location(org Policy) *time.Location {
 	if z, err := time.LoadLocation(p.Zone); err == nil && p.Zone != "" {
 		return z
 	}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// imports says which packages of ours each package may use. Deciding packages know no chat platform and no store; an
+// adapter knows flow and the cards. The command may use everything.
+func imports() map[string][]string {
+	return map[string][]string{
+		"bot/config":        {},
+		"bot/card":          {"bot/config"},
+		"bot/change":        {"bot/config"},
+		"bot/tree":          {"bot/card", "bot/config"},
+		"bot/flow":          {"bot/tree", "bot/card", "bot/change", "bot/config"},
+		"bot/sim":           {"bot/change", "bot/config"},
+		"store":             {"bot/flow", "bot/change", "bot/config"},
+		"store/storetest":   {"store"},
+		"handlers":          {"bot/flow", "bot/card", "bot/config"},
+		"handlers/terminal": {"bot/flow", "bot/card", "bot/config", "handlers"},
+	}
+}
+
+func TestImports(t *testing.T) {
+	allowed := imports()
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		pkg := strings.TrimPrefix(path.Dir(filepath.ToSlash(file)), "../")
+		if pkg == "bot" {
+			return nil
+		}
+		may, known := allowed[pkg]
+		if !known {
+			t.Errorf("package %s is not in the table", pkg)
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, i := range f.Imports {
+			name, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			if ours, ok := strings.CutPrefix(name, "switchback/"); ok && !slices.Contains(may, ours) {
+				t.Errorf("%s imports %s, which %s may not", file, ours, pkg)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
