@@ -31,7 +31,10 @@ func commands() []string {
 	}
 }
 
-func channels() []string { return []string{"voice", "chat", "sms", "social", "email", "login"} }
+// reachable are the channels by which agents and customers reach each other.
+func reachable() []string { return []string{"voice", "chat", "sms", "social", "email"} }
+
+func channels() []string { return append(reachable(), "login") }
 
 // check returns all that is wrong with a tree beyond what misread already says.
 func check(t Tree, doc *config.Document, actions []string, misread config.Problems) config.Problems {
@@ -248,13 +251,13 @@ func (c *checker) name(used map[string]int, option int, at, name string) {
 	used[name] = option
 }
 
-// target checks that a node is there.
-func (c *checker) target(at, id string) {
+// target checks that a node is there; more is what else could be meant.
+func (c *checker) target(at, id string, more ...string) {
 	switch _, ok := c.tree.nodes[id]; {
 	case id == Done:
 		c.add(at, "%q ends an outage; only the answers of again may lead there", Done)
 	case !ok:
-		c.add(at, "there is no node %q%s", id, didYouMean(id, c.tree.ids))
+		c.add(at, "there is no node %q%s", id, didYouMean(id, append(more, c.tree.ids...)))
 	}
 }
 
@@ -274,7 +277,7 @@ func (c *checker) waiting(at string, n Node) {
 		case key.value == "" && !c.within(at):
 			c.add(at, "no %s", key.name)
 		case key.value != "" && key.value != Done && key.name != "text":
-			c.target(at+"."+key.name, key.value)
+			c.target(at+"."+key.name, key.value, Done)
 		}
 	}
 }
@@ -288,7 +291,7 @@ func (c *checker) lists(at string, n Node) {
 	}
 	for i, ch := range n.Meanwhile {
 		here := fmt.Sprintf("%s.meanwhile.%d", at, i)
-		c.oneOf(here, ch, channels())
+		c.oneOf(here, ch, reachable())
 		c.once(here, n.Meanwhile, i)
 		if ch == n.Channel && ch != "" {
 			c.add(here, "%q is the channel that is broken", ch)
