@@ -280,7 +280,8 @@ func (f *File) Commit(ctx context.Context, c Commit) (uint64, error) {
 			return 0, fmt.Errorf("%s: %w", c.Op, ErrReplayed)
 		}
 		// This very commit, again. Its first time may have ended in an error after it was written and before it was
-		// on disk; committing nothing syncs once more.
+		// on disk; committing nothing syncs once more. What it did to leases is not done again: at worst one of its
+		// timers comes late.
 		return mark.counter, f.finish(tx)
 	}
 	if err := f.holds(tx, c); err != nil {
