@@ -21,6 +21,7 @@ const (
 // Timers is where due work is claimed.
 type Timers interface {
 	Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error)
+	Settled(ctx context.Context) (bool, error)
 }
 
 // Worker carries out what is due, whoever took it in.
@@ -69,7 +70,7 @@ func (w *Worker) Settle(ctx context.Context) error {
 		if n > 0 {
 			continue
 		}
-		settled, err := w.Service.Settled(ctx)
+		settled, err := w.Timers.Settled(ctx)
 		if err != nil || settled {
 			return err
 		}

@@ -174,6 +174,16 @@ func (f Flow) Pending(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
+// Settled reports whether no work is left, and no card on its way.
+func (f Flow) Settled(ctx context.Context) (bool, error) {
+	for _, prefix := range []string{workDoc, outDoc} {
+		if names, err := f.Store.List(ctx, prefix); err != nil || len(names) > 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // Claim leases due timers.
 func (f Flow) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
 	claims, err := f.Store.Claim(ctx, lease, n)

@@ -363,11 +363,7 @@ func fromHere(p Policy, o Outage) string { return whenWord(p, o) }
 func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	c := card.Card{Tone: card.Trouble, Drill: o.Drill, Title: headline(o, r)}
 	for _, st := range r.Steps {
-		f := card.Fact{Name: stepName(st), After: quoted(st.Want), Note: stepWord(st)}
-		if st.Before != nil {
-			f.Before = quoted(st.Before.Value)
-		}
-		c.Facts = append(c.Facts, f)
+		c.Facts = append(c.Facts, stepFact(st))
 	}
 	if len(c.Facts) > card.MaxFacts {
 		more := len(c.Facts) - card.MaxFacts + 1
@@ -422,6 +418,19 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	}
 	btn("more", "", "", "More…", card.Plain)
 	return c
+}
+
+// stepFact is one setting: before → after, and what it is again once it was put back.
+func stepFact(st change.Step) card.Fact {
+	f := card.Fact{Name: stepName(st), After: quoted(st.Want), Note: stepWord(st)}
+	switch {
+	case st.Before == nil:
+	case st.State == change.Restored:
+		f.After = quoted(st.Before.Value)
+	default:
+		f.Before = quoted(st.Before.Value)
+	}
+	return f
 }
 
 func waited(r change.Record) string {

@@ -105,12 +105,6 @@ func (s *Service) Recover(ctx context.Context) error {
 	return nil
 }
 
-// Settled reports whether nothing is left that the past caused: no work in the store and none under way.
-func (s *Service) Settled(ctx context.Context) (bool, error) {
-	ids, err := s.store.Pending(ctx)
-	return len(ids) == 0, err
-}
-
 // Wait returns when all that this process took in has been decided or given up.
 func (s *Service) Wait() { s.running.Wait() }
 

@@ -43,6 +43,8 @@ type Store interface {
 	Work(ctx context.Context, id string) (Doc[Work], error)
 	// Pending lists the ids of all work that is not done.
 	Pending(ctx context.Context) ([]string, error)
+	// Settled reports whether nothing is left that the past caused: no work, and no card on its way.
+	Settled(ctx context.Context) (bool, error)
 	// Save is all or nothing and durable. It returns ErrConflict, ErrReplayed or ErrFenced where nothing was saved.
 	Save(ctx context.Context, s Save) error
 	Claim(ctx context.Context, lease time.Duration, n int) ([]Claim, error)

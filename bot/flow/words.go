@@ -68,7 +68,7 @@ func firstLine(s string) string {
 }
 
 // quoted shows a value within a sentence.
-func quoted(v change.Value) string { return card.Shorten(firstLine(v.Text), 120) }
+func quoted(v change.Value) string { return card.Shorten(firstLine(v.Text), 80) }
 
 // fingerprint names the value that was found in the way of a step.
 func fingerprint(st change.Step) string {

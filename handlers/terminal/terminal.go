@@ -38,6 +38,7 @@ type Config struct {
 	Channel string // where people type
 	Zone    func(account string) *time.Location
 	Extras  map[string]Extra
+	Flow    Flow
 	Settle  func(ctx context.Context) error // returns when nothing is under way
 	Tick    func(ctx context.Context) error // carries out what has fallen due
 }
@@ -45,7 +46,6 @@ type Config struct {
 // Terminal is one session.
 type Terminal struct {
 	config  Config
-	flow    Flow
 	events  int
 	cards   []*shown            // by number - 1
 	asking  map[string]question // who has to answer what next, by name
@@ -68,16 +68,13 @@ type question struct {
 	long   []string // lines of a Long field so far
 }
 
-// New returns a session. SetFlow must be called before Run.
+// New returns a session.
 func New(c Config) *Terminal {
 	if c.Zone == nil {
 		c.Zone = func(string) *time.Location { return time.UTC }
 	}
 	return &Terminal{config: c, asking: map[string]question{}}
 }
-
-// SetFlow says where events go. It is apart from New because flow sends through the terminal.
-func (t *Terminal) SetFlow(f Flow) { t.flow = f }
 
 // Send prints a card: the terminal as a chat platform.
 func (t *Terminal) Send(_ context.Context, p flow.Post, to handlers.Target) (string, error) {
@@ -239,7 +236,7 @@ func (t *Terminal) send(ctx context.Context, who, action string, fields map[stri
 func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error {
 	t.events++
 	account := Platform + ":" + who
-	reply, err := t.flow.Accept(ctx, flow.Event{
+	reply, err := t.config.Flow.Accept(ctx, flow.Event{
 		ID: fmt.Sprintf("%s/%d", t.config.Session, t.events), At: time.Now(), By: flow.Person{Account: account},
 		Place: flow.Place{Platform: Platform, Channel: t.config.Channel}, What: what,
 	})

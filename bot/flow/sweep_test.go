@@ -1,0 +1,360 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/flow"
+	"switchback/bot/tree"
+	"switchback/handlers"
+	"switchback/store"
+)
+
+var errStopped = errors.New("the world has stopped")
+
+// stops is the point at which everything stops: at the n-th call, before it, after it, or after it with its answer lost.
+type stops struct {
+	mu      sync.Mutex
+	calls   int
+	at      int
+	mode    string
+	stopped bool
+}
+
+func modes() []string { return []string{"before", "after", "after, unanswered"} }
+
+func (s *stops) call(f func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		return errStopped
+	}
+	s.calls++
+	if s.calls != s.at {
+		return f()
+	}
+	s.stopped = true
+	if s.mode == "before" {
+		return errStopped
+	}
+	if err := f(); s.mode != "after, unanswered" {
+		return err
+	}
+	return errStopped
+}
+
+// stoppable is a store whose commits count as calls. Reads fail once the world has stopped.
+type stoppable struct {
+	store.Store
+	stops *stops
+}
+
+func (s stoppable) Commit(ctx context.Context, c store.Commit) (n uint64, err error) {
+	err = s.stops.call(func() error { n, err = s.Store.Commit(ctx, c); return err })
+	return n, err
+}
+
+func (s stoppable) Get(ctx context.Context, keys ...string) ([]store.Doc, error) {
+	if s.dead() {
+		return nil, errStopped
+	}
+	return s.Store.Get(ctx, keys...)
+}
+
+func (s stoppable) List(ctx context.Context, prefix string) ([]string, error) {
+	if s.dead() {
+		return nil, errStopped
+	}
+	return s.Store.List(ctx, prefix)
+}
+
+func (s stoppable) Claim(ctx context.Context, d time.Duration, n int) ([]store.Claim, error) {
+	if s.dead() {
+		return nil, errStopped
+	}
+	return s.Store.Claim(ctx, d, n)
+}
+
+func (s stoppable) dead() bool {
+	s.stops.mu.Lock()
+	defer s.stops.mu.Unlock()
+	return s.stops.stopped
+}
+
+// shop is a platform with two apps, and counts what is written.
+type shop struct {
+	*stops
+	settings map[change.Key]string
+	writes   map[change.Key]int
+}
+
+func newShop(s *stops) *shop {
+	return &shop{stops: s, writes: map[change.Key]int{}, settings: map[change.Key]string{
+		"shop/one/hours": "08:00-20:00", "shop/one/message": "Hello! <b>&", "shop/two/hours": "09:00-17:00",
+	}}
+}
+
+func (p *shop) Resources(context.Context) ([]change.Resource, error) {
+	return []change.Resource{
+		{Key: "shop/one/hours", Action: change.CloseChat, Target: "one", Label: "One", Name: "hours", Way: change.Auto},
+		{Key: "shop/one/message", Action: change.CloseChat, Target: "one", Label: "One", Name: "message", Way: change.Auto},
+		{Key: "shop/two/hours", Action: change.CloseChat, Target: "two", Label: "Two", Name: "hours", Way: change.Auto},
+	}, nil
+}
+
+func (p *shop) Plan(r change.Request) ([]change.Step, error) {
+	var out []change.Step
+	for _, res := range r.Resources {
+		if !strings.Contains(strings.Join(r.Targets, " "), res.Target) {
+			continue
+		}
+		v := change.Value{Raw: []byte("closed"), Text: "Closed"}
+		out = append(out, change.Step{Key: res.Key, Target: res.Target, Label: res.Label, Name: res.Name, Way: res.Way, Want: v, State: change.Planned})
+	}
+	return out, nil
+}
+
+func (p *shop) Read(_ context.Context, k change.Key) (v change.Value, err error) {
+	err = p.call(func() error { v = change.Value{Raw: []byte(p.settings[k]), Text: p.settings[k]}; return nil })
+	return v, err
+}
+
+func (p *shop) Write(_ context.Context, k change.Key, want, _ change.Value) error {
+	return p.call(func() error { p.settings[k] = string(want.Raw); p.writes[k]++; return nil })
+}
+
+func (p *shop) Guide(change.Key, change.Value) change.Guide { return change.Guide{} }
+
+// screen is a chat platform: it keeps each message as it was shown last, and counts first posts.
+type screen struct {
+	*stops
+	cards map[string]card.Card
+	posts map[string]int
+}
+
+func (s *screen) Send(_ context.Context, p flow.Post, to handlers.Target) (string, error) {
+	id := p.Place.Lane() + " " + p.Message
+	err := s.call(func() error {
+		s.cards[id] = p.Card
+		if to.Ref == "" {
+			s.posts[id]++
+		}
+		return nil
+	})
+	return id, err
+}
+
+// find returns the action of the first button whose label begins with one of the words.
+func (s *screen) find(label string) (flow.Action, bool) {
+	for _, c := range s.cards {
+		for _, b := range c.Buttons {
+			if strings.HasPrefix(b.Label, label) {
+				a, err := flow.DecodeAction(b.Action)
+				return a, err == nil
+			}
+		}
+	}
+	return flow.Action{}, false
+}
+
+// night is a whole bot that can be stopped and started again over the same folder.
+type night struct {
+	t       *testing.T
+	dir     string
+	stops   *stops
+	shop    *shop
+	screen  *screen
+	file    *store.File
+	service *flow.Service
+	worker  *handlers.Worker
+}
+
+func newNight(t *testing.T, s *stops) *night {
+	n := &night{t: t, dir: t.TempDir(), stops: s, shop: newShop(s), screen: &screen{stops: s, cards: map[string]card.Card{}, posts: map[string]int{}}}
+	n.start()
+	return n
+}
+
+func policy() flow.Policy {
+	return flow.Policy{
+		Name: "acme", Zone: "America/Los_Angeles", Responders: []string{"ana", "sam"},
+		People:   []flow.Someone{{Name: "ana", Terminal: "ana"}, {Name: "sam", Terminal: "sam"}, {Name: "lee", Terminal: "lee"}},
+		Channels: []flow.Route{{Terminal: "#support"}},
+	}
+}
+
+func builtin(t *testing.T) tree.Tree {
+	t.Helper()
+	tr, err := tree.Parse("playbook.yaml", tree.Builtin(), change.Actions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func (n *night) start() {
+	n.t.Helper()
+	var err error
+	if n.file, err = store.OpenVolatile(n.dir); err != nil {
+		n.t.Fatal(err)
+	}
+	kept := store.Flow{Store: stoppable{n.file, n.stops}}
+	n.service = flow.New(flow.Config{
+		Store: kept, Policy: policy(), Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: change.Platforms{"shop": n.shop},
+	})
+	n.worker = &handlers.Worker{Timers: kept, Service: n.service, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": n.screen})}
+}
+
+// restart is what reality does after a crash: a new process over the same folder.
+func (n *night) restart() error {
+	n.service.Wait()
+	if err := n.file.Close(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.stops.mu.Lock()
+	n.stops.stopped, n.stops.at = false, -1
+	n.stops.mu.Unlock()
+	n.start()
+	if err := n.service.Recover(n.t.Context()); err != nil {
+		return err
+	}
+	return n.worker.Settle(n.t.Context())
+}
+
+func (n *night) event(id, who string, what flow.What) flow.Event {
+	return flow.Event{
+		ID: id, At: time.Now(), By: flow.Person{Account: "terminal:" + who},
+		Place: flow.Place{Platform: "terminal", Channel: "#support"}, What: what,
+	}
+}
+
+// deliver hands an event in and waits until all that it caused has settled.
+func (n *night) deliver(e flow.Event) error {
+	done, err := n.service.Accept(n.t.Context(), e)
+	if err != nil {
+		return err
+	}
+	<-done
+	return n.worker.Settle(n.t.Context())
+}
+
+// labels are the buttons of the way from the command to the restored end.
+func labels() []string { return []string{"Close", "Restore…", "Put everything back"} }
+
+// outage plays the whole way, restarting whatever stops and delivering the same press again, as a chat platform does.
+// Twice presses every button a second time.
+func (n *night) outage(twice bool) error {
+	what := []flow.What{flow.Command{Words: []string{"chat", "late"}}}
+	for i := range len(labels()) + 1 {
+		if i > 0 {
+			a, ok := n.screen.find(labels()[i-1])
+			if !ok {
+				return fmt.Errorf("no button %q on any card: %v", labels()[i-1], titles(n.screen.cards))
+			}
+			what = append(what, flow.Press{Action: a})
+		}
+		if err := n.surely(n.event(fmt.Sprintf("e%d", i), "ana", what[i])); err != nil {
+			return err
+		}
+		if !twice || i == 0 {
+			continue
+		}
+		for _, who := range []string{"ana", "sam"} {
+			if err := n.surely(n.event(fmt.Sprintf("again%d-%s", i, who), who, what[i])); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// surely delivers an event again, as a chat platform does, until it is taken in.
+func (n *night) surely(e flow.Event) error {
+	err := n.deliver(e)
+	for errors.Is(err, errStopped) {
+		if err = n.restart(); err == nil {
+			err = n.deliver(e)
+		}
+	}
+	return err
+}
+
+func titles(cards map[string]card.Card) []string {
+	var out []string
+	for _, c := range cards {
+		out = append(out, c.Title)
+	}
+	return out
+}
+
+// verdict lists what is wrong at the end of the night.
+func (n *night) verdict() []string {
+	var out []string
+	if want := newShop(n.stops).settings; !maps.Equal(want, n.shop.settings) {
+		out = append(out, fmt.Sprintf("settings = %v, want %v", n.shop.settings, want))
+	}
+	for k, w := range n.shop.writes {
+		if w != 2 {
+			out = append(out, fmt.Sprintf("%s was written %d times, want once each way", k, w))
+		}
+	}
+	all, err := store.Flow{Store: n.file}.All(n.t.Context())
+	if err != nil || len(all) != 1 || all[0].Ended == nil {
+		out = append(out, fmt.Sprintf("outages = %d (%v), want one that ended", len(all), err))
+	}
+	held, err := n.file.List(n.t.Context(), "lock:")
+	if err != nil || len(held) > 0 {
+		out = append(out, fmt.Sprintf("still held: %v (%v)", held, err))
+	}
+	ended := false
+	for id, c := range n.screen.cards {
+		ended = ended || strings.Contains(id, "home:") && strings.Contains(c.Title, "open again")
+	}
+	if !ended {
+		out = append(out, fmt.Sprintf("the home message does not say that it is over: %q", titles(n.screen.cards)))
+	}
+	return out
+}
+
+// The three tests that decide, over everything from the typed command to the restored setting: killed anywhere,
+// nothing is lost and the card says where things stand; each press delivered again, and pressed again by somebody
+// else, happens once.
+func TestCrashSweepOverTheWholeWay(t *testing.T) {
+	for _, twice := range []bool{false, true} {
+		for _, mode := range modes() {
+			t.Run(fmt.Sprintf("stopped %s, pressed twice %v", mode, twice), func(t *testing.T) {
+				points := 0
+				for at, reached := 1, true; reached; at++ {
+					synctest.Test(t, func(t *testing.T) {
+						n := newNight(t, &stops{at: at, mode: mode})
+						if err := n.outage(twice); err != nil {
+							t.Errorf("call %d: %v", at, err)
+						}
+						for _, wrong := range n.verdict() {
+							t.Errorf("call %d: %s", at, wrong)
+						}
+						reached = n.stops.at == -1
+						n.service.Wait()
+						_ = n.file.Close()
+					})
+					if reached {
+						points++
+					}
+					if t.Failed() {
+						return
+					}
+				}
+				t.Logf("%d points", points)
+			})
+		}
+	}
+}
