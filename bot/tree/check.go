@@ -19,8 +19,8 @@ const (
 )
 
 var (
-	idForm      = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`) //nolint:gochecknoglobals // compiled once, never changed
-	placeholder = regexp.MustCompile(`\{([A-Za-z_-]+)\}`)             //nolint:gochecknoglobals // compiled once, never changed
+	idForm      = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	placeholder = regexp.MustCompile(`\{([A-Za-z_-]+)\}`)
 )
 
 // commands are the words of the bot itself: typed first, they never reach the playbook.

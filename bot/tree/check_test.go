@@ -80,7 +80,7 @@ func TestProblems(t *testing.T) {
 		}},
 
 		// Ids and targets.
-		{"no start", "  start:", "  strat:", []string{`p.yaml:2:1: nodes: there is no node "start", where the way begins; did you mean "strat"?`}},
+		{"no start", "  start:", "  begin:", []string{`p.yaml:2:1: nodes: there is no node "start", where the way begins`}},
 		{"a misspelt target is one problem, not two", "goto: chat-in", "goto: chat-inn", []string{
 			`p.yaml:7:56: nodes.start.options.0.goto: there is no node "chat-inn"; did you mean "chat-in"?`,
 		}},

@@ -87,7 +87,7 @@ type Tree struct {
 }
 
 //go:embed playbook.yaml
-var builtin []byte //nolint:gochecknoglobals // go:embed needs it; nobody can write to it
+var builtin []byte
 
 // Builtin returns the YAML of the playbook that is part of the program.
 func Builtin() []byte { return slices.Clone(builtin) }
