@@ -1,0 +1,93 @@
+// Command bot is Switchback: a chatops bot that walks people through an outage of their customer-service platform,
+// changes what has to be changed, and puts exactly that back.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	_ "time/tzdata" // a container may have none, and midnight depends on it
+
+	"github.com/alecthomas/kong"
+
+	"switchback/bot/config"
+)
+
+// commands are the words of the command line.
+type commands struct {
+	Chat    chatCommand    `cmd:"" help:"Use the bot in this terminal, on a company to practise on."`
+	Check   checkCommand   `cmd:"" help:"Check a playbook or an organisation document; without a file, the built-in playbook."`
+	Tree    treeCommand    `cmd:"" help:"Print the playbook as text, Mermaid or DOT."`
+	Config  configCommand  `cmd:"" help:"Print an example of the organisation document, or its schema."`
+	Outages outagesCommand `cmd:"" help:"List what is open, with the values from before."`
+	Sim     simCommand     `cmd:"" hidden:"" help:"The company to practise on."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// errProblems ends a command whose problems are printed already.
+var errProblems = errors.New("there are problems")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program without its process: it returns the exit status, 0, or 1 for errors, or 2 for a wrong call.
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	var cmd commands
+	status := -1
+	parser, err := kong.New(&cmd, kong.Name("bot"), kong.Writers(out, errs),
+		kong.Description("Walks people through an outage, and puts everything back."),
+		kong.Exit(func(code int) { status = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{in, out, errs}))
+	if err != nil {
+		fmt.Fprintln(errs, "bot:", err)
+		return 2
+	}
+	k, err := parser.Parse(args)
+	if status >= 0 { // --help
+		return status
+	}
+	if err != nil {
+		fmt.Fprintln(errs, "bot:", err)
+		return 2
+	}
+	var problems config.Problems
+	switch err := k.Run(); {
+	case err == nil:
+		return 0
+	case errors.Is(err, errProblems):
+		return 1
+	case errors.As(err, &problems):
+		for _, p := range problems {
+			fmt.Fprintln(errs, p)
+		}
+		return 1
+	default:
+		fmt.Fprintln(errs, "bot:", err)
+		return 1
+	}
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in        io.Reader
+	out, errs io.Writer
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(s streams) error {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+	}
+	_, err := fmt.Fprintln(s.out, "switchback", version)
+	return err
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"switchback/bot/change"
+	"switchback/bot/flow"
+	"switchback/store"
+)
+
+type outagesCommand struct {
+	Data string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
+	JSON bool   `help:"Print everything as JSON."`
+}
+
+// openOutage is an outage with its record, as --json prints it.
+type openOutage struct {
+	Outage flow.Outage   `json:"outage"`
+	Record change.Record `json:"record"`
+}
+
+// Run lists what is open with the values from before: from the running bot if there is one, else from the file.
+func (c outagesCommand) Run(ctx context.Context, s streams) error {
+	dir, err := chatFolder(c.Data, false)
+	if err != nil {
+		return err
+	}
+	st, err := openStore(dir)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	kept := store.Flow{Store: st}
+	open, err := kept.Open(ctx)
+	if err != nil {
+		return err
+	}
+	list := []openOutage{}
+	for _, o := range open {
+		_, r, err := kept.Outage(ctx, o.ID)
+		if err != nil {
+			return err
+		}
+		list = append(list, openOutage{o, r.Value})
+	}
+	if c.JSON {
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(s.out, "Nothing is open.")
+		return err
+	}
+	for _, o := range list {
+		fmt.Fprintf(s.out, "%s  %s, since %s, looked after by %s\n", o.Outage.ID, o.Outage.Leaf.Title, o.Outage.Began.Format(time.RFC3339), o.Outage.Owner.Name)
+		for _, st := range o.Record.Steps {
+			before := "not known"
+			if st.Before != nil {
+				before = fmt.Sprintf("%q", st.Before.Value.Raw)
+			}
+			fmt.Fprintf(s.out, "  %s\n    before: %s\n    set:    %q\n    state:  %s\n", st.Key, before, st.Want.Raw, st.State)
+		}
+	}
+	return nil
+}
+
+// openStore opens the folder's file, or asks the bot that has it.
+func openStore(dir string) (store.Store, error) {
+	if _, err := os.Stat(filepath.Join(dir, "store.db")); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("nothing is kept in %s; name another folder with --data", dir)
+	}
+	st, err := store.Open(dir)
+	if errors.Is(err, store.ErrBusy) {
+		return store.Dial(dir)
+	}
+	return st, err
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"switchback/bot/change"
+	"switchback/bot/sim"
+	"switchback/handlers"
+	"switchback/handlers/terminal"
+	"switchback/store"
+)
+
+var update = flag.Bool("update", false, "rewrite the transcripts")
+
+// A transcript is a file of what is typed and what is shown. In it
+//
+//	# …           says what it is about
+//	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed
+//	> …           is a line that is typed
+//	~ 2h30m       lets time pass
+//	= restart     ends the program, and starts it again
+//
+// and everything else is what the program prints. -update rewrites that; the diff is the review.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []byte
+			synctest.Test(t, func(t *testing.T) { got = play(t, string(want)) })
+			if *update {
+				if err := os.WriteFile(file, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", file, diff)
+			}
+		})
+	}
+}
+
+// stage is a whole bot over a practice company, in one process and in fake time.
+type stage struct {
+	t        *testing.T
+	out      bytes.Buffer
+	dir      string
+	org      organisation
+	company  *sim.Company
+	store    store.Store
+	starts   int
+	term     *terminal.Terminal
+	worker   *handlers.Worker
+	playbook string
+}
+
+// play runs the typed lines of a transcript and returns it with what was shown.
+func play(t *testing.T, script string) []byte {
+	s := &stage{t: t, dir: t.TempDir()}
+	var err error
+	if s.org, err = loadOrganisation(""); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(script) {
+		line = strings.TrimSuffix(line, "\n")
+		mark, rest, _ := strings.Cut(line, " ")
+		switch mark {
+		case "#":
+		case "@":
+			at, err := time.Parse(time.RFC3339, rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Until(at))
+			defer s.stop()
+			fmt.Fprintln(&s.out, line)
+			s.start()
+			continue
+		case ">":
+			s.quiet()
+			fmt.Fprintln(&s.out, line)
+			if err := s.term.Line(t.Context(), rest); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		case "~":
+			d, err := time.ParseDuration(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.quiet()
+			fmt.Fprintln(&s.out, line)
+			s.pass(d)
+			continue
+		case "=":
+			s.quiet()
+			fmt.Fprintln(&s.out, line)
+			s.stop()
+			s.start()
+			continue
+		default:
+			continue
+		}
+		fmt.Fprintln(&s.out, line)
+	}
+	return bytes.TrimLeft(s.out.Bytes(), "\n")
+}
+
+// quiet puts an empty line between what was shown and what comes.
+func (s *stage) quiet() {
+	if b := s.out.Bytes(); len(b) > 0 && !bytes.HasSuffix(b, []byte("\n\n")) && !bytes.HasPrefix(lastLine(b), []byte("@ ")) {
+		s.out.WriteByte('\n')
+	}
+}
+
+func lastLine(b []byte) []byte {
+	b = bytes.TrimSuffix(b, []byte("\n"))
+	return b[bytes.LastIndexByte(b, '\n')+1:]
+}
+
+func (s *stage) start() {
+	s.t.Helper()
+	s.starts++
+	tr, playbook, err := loadPlaybook(s.playbook)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if s.store, err = store.Open(s.dir); err != nil {
+		s.t.Fatal(err)
+	}
+	if s.company == nil {
+		if s.company, err = sim.NewCompany(s.org.Organisation, s.org.Location(), ""); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	client := sim.Local(s.company)
+	client.Timeout = 10 * time.Second
+	session := session{
+		Org: s.org, Tree: tr, Playbook: playbook, Store: s.store, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts),
+		Platforms: change.Platforms{"sim": sim.NewPlatform(s.org.Organisation, "http://company", client)},
+		Extras:    map[string]terminal.Extra{"/company": (&company{url: "http://company", client: client}).command},
+	}
+	if s.term, s.worker, err = session.open(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) stop() {
+	s.worker.Service.Wait()
+	if err := s.store.Close(); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// pass lets time pass, and carries out what falls due, as the running program does each second.
+func (s *stage) pass(d time.Duration) {
+	end := time.Now().Add(d)
+	for {
+		if _, err := s.worker.Step(s.t.Context()); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := s.worker.Settle(s.t.Context()); err != nil {
+			s.t.Fatal(err)
+		}
+		if !time.Now().Before(end) {
+			return
+		}
+		time.Sleep(min(time.Second, time.Until(end)))
+	}
+}
