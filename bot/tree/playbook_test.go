@@ -2,6 +2,7 @@ package tree_test
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -105,6 +106,7 @@ func TestEveryInstruction(t *testing.T) {
 		{"customers cannot chat in", during, "chat", "options", "Customers cannot start a chat"},
 		{"… or long delays", during, "chat", "options", "chats reach agents late"},
 		{"… close the Glad App, tell of other channels", during, "chat-in", "text", "Close the Glad App on your website for a while"},
+		{"… display other channels", during, "chat-in", "tell", "Please try again later, or {ways}"},
 		{"1 Settings > Glad App", during, "chat-in", "by_hand", "Go to Settings > Glad App"},
 		{"2 find it, Configure", during, "chat-in", "by_hand", "Find the affected Glad App, click the icon beside it, and select Configure"},
 		{"3 Closed on the affected day", during, "chat-in", "by_hand", "click the Closed box next to it"},
@@ -294,6 +296,25 @@ func TestLeaves(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("leaves, -want +got:\n%s", diff)
+	}
+	// Every outage has a text for customers that names only what works, and something left to do; every wait asks.
+	for _, id := range p.Leaves() {
+		n, _ := p.Node(id)
+		if !strings.Contains(n.Tell, "{ways}") {
+			t.Errorf("%s: tell names no other ways: %q", id, n.Tell)
+		}
+		if !slices.Contains(n.After, "take-down") || len(n.After) < 2 {
+			t.Errorf("%s: left to do afterwards: %q", id, n.After)
+		}
+		if n.Kind != tree.Wait {
+			continue
+		}
+		if got := fmt.Sprint(n.Every); got != "[30m 1h 2h]" {
+			t.Errorf("%s: asks every %s", id, got)
+		}
+		if n.Again.Yes != tree.Done || n.Again.No != id || !strings.HasSuffix(n.Again.Text, " again?") {
+			t.Errorf("%s: asks %+v", id, *n.Again)
+		}
 	}
 	login, _ := p.Node("login")
 	if diff := cmp.Diff([]string{"close-chat", "phones-to-voicemail"}, login.Offer); diff != "" {
