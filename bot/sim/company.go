@@ -143,7 +143,7 @@ func (c *Company) save(values map[change.Key]string) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	d, err := os.Open(dir)
+	d, err := os.Open(dir) //nolint:gosec // the folder of the file that the operator named
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (c *Company) world(w http.ResponseWriter, r *http.Request) {
 	}
 	if strings.HasPrefix(r.Header.Get("Accept"), "text/plain") {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, c.World(at).String())
+		_, _ = io.WriteString(w, c.World(at).String()) //nolint:gosec // plain text, not HTML
 		return
 	}
 	reply(w, c.World(at), nil)
@@ -207,7 +207,7 @@ func (l local) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
-	defer in.Body.Close()
+	defer func() { _ = in.Body.Close() }()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -259,4 +259,3 @@ func (w *recorder) response(r *http.Request) *http.Response {
 		Body: io.NopCloser(strings.NewReader(w.body.String())), ContentLength: int64(w.body.Len()),
 	}
 }
-

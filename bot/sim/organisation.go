@@ -85,7 +85,7 @@ const Closed Hours = "closed"
 
 const usualHours Hours = "08:00-20:00"
 
-var span = regexp.MustCompile(`^([01]\d|2[0-3]):([0-5]\d)-([01]\d:[0-5]\d|2[0-3]:[0-5]\d|24:00)$`) //nolint:gochecknoglobals // compiled once, never changed
+var span = regexp.MustCompile(`^([01]\d|2[0-3]):([0-5]\d)-([01]\d:[0-5]\d|2[0-3]:[0-5]\d|24:00)$`)
 
 // ParseHours reads hours as people write them: with a dash of either kind, and Closed in any case.
 func ParseHours(s string) (Hours, error) {
@@ -153,8 +153,8 @@ func (o Organisation) Check(d *config.Document, at string) config.Problems {
 type problem struct{ path, text string }
 
 var (
-	numberForm = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)           //nolint:gochecknoglobals // compiled once, never changed
-	appForm    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+){0,9}$`) //nolint:gochecknoglobals // compiled once, never changed
+	numberForm = regexp.MustCompile(`^\+[1-9]\d{6,14}$`)
+	appForm    = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+){0,9}$`)
 )
 
 // problems checks what becomes part of a key, or is set in an outage.

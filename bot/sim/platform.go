@@ -97,7 +97,7 @@ func (p *Platform) call(ctx context.Context, method string, k change.Key, body, 
 	if err != nil {
 		return withoutURL(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	// An answer that broke off is no answer.
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {

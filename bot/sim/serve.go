@@ -34,7 +34,9 @@ func Serve(ctx context.Context, addr string, c *Company, ready func(addr string)
 	case err = <-ended:
 	case <-ctx.Done():
 		err = s.Close() // a practice company owes nobody an answer
-		<-ended
+		if end := <-ended; !errors.Is(end, http.ErrServerClosed) {
+			err = errors.Join(err, end)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("serve the company: %w", err)

@@ -26,7 +26,9 @@ const (
 
 const platformName = "sim"
 
-func ivrKey(n Number) change.Key { return change.Key(platformName + "/voice/" + n.Number + "/" + ivrKind) }
+func ivrKey(n Number) change.Key {
+	return change.Key(platformName + "/voice/" + n.Number + "/" + ivrKind)
+}
 
 func hoursKey(app string, d Weekday) change.Key {
 	return change.Key(platformName + "/chat/" + app + "/" + hoursKind + "/" + string(d))
