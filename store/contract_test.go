@@ -12,17 +12,16 @@ import (
 )
 
 func TestFileKeepsContract(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return openVolatile(t, t.TempDir()) })
+	storetest.Run(t, func(t *testing.T) store.Store {
+		t.Helper()
+		return openVolatile(t, t.TempDir())
+	})
 }
 
 func TestSocketKeepsContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
-		// A socket's path must be short, and a test's own folder has its name in it.
-		dir, err := os.MkdirTemp("", "s") //nolint:usetesting // see above
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		t.Helper()
+		dir := shortDir(t)
 		serve(t, dir, openVolatile(t, dir))
 		s, err := store.Dial(dir)
 		if err != nil {
@@ -31,6 +30,17 @@ func TestSocketKeepsContract(t *testing.T) {
 		t.Cleanup(func() { _ = s.Close() })
 		return s
 	})
+}
+
+// shortDir makes a folder like t.TempDir, but without the test's name: a socket's path must be short.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func openVolatile(t *testing.T, dir string) store.Store {

@@ -86,6 +86,7 @@ func keys() []string { return []string{"a", "b", "ba", "c:1", "c:2"} }
 
 // model compares a store with a modelStore through random commits and claims.
 func model(t *testing.T, open func(t *testing.T) store.Store) {
+	t.Helper()
 	start := time.Now().Truncate(time.Second).UTC()
 	rapid.Check(t, func(rt *rapid.T) {
 		s := open(t)
@@ -97,17 +98,17 @@ func model(t *testing.T, open func(t *testing.T) store.Store) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"commit": func(rt *rapid.T) {
 				last = m.draw(rt, start)
-				m.compare(rt, t, s, last)
+				m.compare(rt, s, last)
 			},
 			"repeat": func(rt *rapid.T) {
 				if last.Op == "" {
 					rt.Skip("there is nothing to repeat")
 				}
-				m.compare(rt, t, s, last)
+				m.compare(rt, s, last)
 			},
 			"claim": func(rt *rapid.T) {
 				n := rapid.IntRange(0, 3).Draw(rt, "n")
-				got, err := s.Claim(t.Context(), time.Hour, n)
+				got, err := s.Claim(rt.Context(), time.Hour, n)
 				if err != nil {
 					rt.Fatal(err)
 				}
@@ -122,7 +123,7 @@ func model(t *testing.T, open func(t *testing.T) store.Store) {
 					m.tokens[c.ID] = c.Token
 				}
 			},
-			"": func(rt *rapid.T) { m.look(rt, t, s) },
+			"": func(rt *rapid.T) { m.look(rt, s) },
 		})
 	})
 }
@@ -179,9 +180,9 @@ func (m *modelStore) draw(rt *rapid.T, start time.Time) store.Commit {
 	return c
 }
 
-func (m *modelStore) compare(rt *rapid.T, t *testing.T, s store.Store, c store.Commit) {
+func (m *modelStore) compare(rt *rapid.T, s store.Store, c store.Commit) {
 	want, wantErr := m.commit(c)
-	got, err := s.Commit(t.Context(), c)
+	got, err := s.Commit(rt.Context(), c)
 	if !sameError(err, wantErr) || got != want {
 		rt.Fatalf("Commit(%+v) = %d, %v, want %d, %v", c, got, err, want, wantErr)
 	}
@@ -196,25 +197,25 @@ func sameError(got, want error) bool {
 }
 
 // look compares all that can be seen.
-func (m *modelStore) look(rt *rapid.T, t *testing.T, s store.Store) {
+func (m *modelStore) look(rt *rapid.T, s store.Store) {
 	want := make([]store.Doc, len(keys()))
 	for i, key := range keys() {
 		want[i] = m.docs[key]
 		want[i].Key = key
 	}
-	got, err := s.Get(t.Context(), keys()...)
+	got, err := s.Get(rt.Context(), keys()...)
 	if diff := gocmp.Diff(want, got); err != nil || diff != "" {
 		rt.Fatalf("Get: %v (-want +got):\n%s", err, diff)
 	}
-	names, err := s.List(t.Context(), "")
+	names, err := s.List(rt.Context(), "")
 	if diff := gocmp.Diff(slices.Sorted(maps.Keys(m.docs)), names, cmpopts.EquateEmpty()); err != nil || diff != "" {
 		rt.Fatalf("List: %v (-want +got):\n%s", err, diff)
 	}
-	entries, err := s.Audit(t.Context(), 0, 1000)
+	entries, err := s.Audit(rt.Context(), 0, 1000)
 	if diff := gocmp.Diff(m.log, written(entries), cmpopts.EquateEmpty()); err != nil || diff != "" {
 		rt.Fatalf("Audit: %v (-want +got):\n%s", err, diff)
 	}
-	health, err := s.Health(t.Context())
+	health, err := s.Health(rt.Context())
 	if err != nil || health.Counter != m.counter {
 		rt.Fatalf("Health = %+v, %v, want the counter %d", health, err, m.counter)
 	}

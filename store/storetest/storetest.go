@@ -23,9 +23,10 @@ import (
 
 // Run tests the stores that open returns. Each is new and empty, and is closed by open when its test ends.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
-	for _, test := range []struct {
+	t.Helper()
+	for _, c := range []struct {
 		name string
-		run  func(t *testing.T, s store.Store)
+		run  func(t test)
 	}{
 		{"an absent document has version 0", absent},
 		{"documents come in the order asked, at the version of their commit", documents},
@@ -54,31 +55,31 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"health tells lineage and counter", health},
 		{"a context that is done stops every call", cancelled},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+		t.Run(c.name, func(t *testing.T) { c.run(test{t, open(t)}) })
 	}
 	t.Run("random commits do what a map would", func(t *testing.T) { model(t, open) })
 }
 
-func absent(t *testing.T, s store.Store) {
-	wantDocs(t, s, store.Doc{Key: "none"}, store.Doc{Key: ""}, store.Doc{Key: "none"})
-	if docs, err := s.Get(t.Context()); len(docs) != 0 || err != nil {
+func absent(t test) {
+	t.wantDocs(store.Doc{Key: "none"}, store.Doc{Key: ""}, store.Doc{Key: "none"})
+	if docs, err := t.store.Get(t.Context()); len(docs) != 0 || err != nil {
 		t.Errorf("Get of nothing = %v, %v", docs, err)
 	}
 }
 
-func documents(t *testing.T, s store.Store) {
-	wantCommit(t, s, 1, put("a", 0, "A"))
-	wantCommit(t, s, 2, put("b", 0, "B"))
-	wantCommit(t, s, 3, put("a", 1, "A2"))
-	wantDocs(t, s, doc("b", 2, "B"), store.Doc{Key: "none"}, doc("a", 3, "A2"))
+func documents(t test) {
+	t.wantCommit(1, put("a", 0, "A"))
+	t.wantCommit(2, put("b", 0, "B"))
+	t.wantCommit(3, put("a", 1, "A2"))
+	t.wantDocs(doc("b", 2, "B"), store.Doc{Key: "none"}, doc("a", 3, "A2"))
 }
 
-func bytesKept(t *testing.T, s store.Store) {
+func bytesKept(t test) {
 	all := make([]byte, 256)
 	for i := range all {
 		all[i] = byte(i)
 	}
-	big := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB
+	big := strings.Repeat("0123456789abcdef", 1<<12) // more than a page
 	for i, d := range []store.Doc{
 		doc("empty", 1, ""),
 		doc("bytes", 2, string(all)),
@@ -86,29 +87,29 @@ func bytesKept(t *testing.T, s store.Store) {
 		doc("out:C0 1\n<&é😀", 4, "\n"),
 		doc(strings.Repeat("k", store.MaxName), 5, "x"),
 	} {
-		wantCommit(t, s, uint64(i+1), put(d.Key, 0, string(d.Data)))
-		wantDocs(t, s, d)
+		t.wantCommit(uint64(i+1), put(d.Key, 0, string(d.Data)))
+		t.wantDocs(d)
 	}
-	wantCommit(t, s, 6, store.Commit{Audit: []store.Entry{{Log: "any bytes", Data: all}}})
-	entries, err := s.Audit(t.Context(), 0, 1)
+	t.wantCommit(6, store.Commit{Audit: []store.Entry{{Log: "any bytes", Data: all}}})
+	entries, err := t.store.Audit(t.Context(), 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := gocmp.Diff([]store.Entry{{Log: "any bytes", Data: all}}, written(entries)); diff != "" {
 		t.Errorf("Audit (-want +got):\n%s", diff)
 	}
-	wantCommit(t, s, 7, store.Commit{ // nil data is an empty document
+	t.wantCommit(7, store.Commit{ // nil data is an empty document
 		Checks: []store.Check{{Key: "nil"}}, Puts: []store.Put{{Key: "nil"}},
 	})
-	wantDocs(t, s, doc("nil", 7, ""))
+	t.wantDocs(doc("nil", 7, ""))
 }
 
-func list(t *testing.T, s store.Store) {
+func list(t test) {
 	for _, key := range []string{"walk:2", "walk:10", "walk", "wall", "walk:1", "a", "walk:"} {
-		mustCommit(t, s, put(key, 0, "x"))
+		t.mustCommit(put(key, 0, "x"))
 	}
-	mustCommit(t, s, store.Commit{Checks: []store.Check{{Key: "walk:2", Version: 1}}, Deletes: []string{"walk:2"}})
-	for _, test := range []struct {
+	t.mustCommit(store.Commit{Checks: []store.Check{{Key: "walk:2", Version: 1}}, Deletes: []string{"walk:2"}})
+	for _, c := range []struct {
 		prefix string
 		want   []string
 	}{
@@ -117,19 +118,19 @@ func list(t *testing.T, s store.Store) {
 		{"walk:2", nil},
 		{"z", nil},
 	} {
-		got, err := s.List(t.Context(), test.prefix)
+		got, err := t.store.List(t.Context(), c.prefix)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := gocmp.Diff(test.want, got, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("List(%q) (-want +got):\n%s", test.prefix, diff)
+		if diff := gocmp.Diff(c.want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("List(%q) (-want +got):\n%s", c.prefix, diff)
 		}
 	}
 }
 
-func conflict(t *testing.T, s store.Store) {
-	wantCommit(t, s, 1, put("a", 0, "A"))
-	wantCommit(t, s, 2, put("b", 0, "B"))
+func conflict(t test) {
+	t.wantCommit(1, put("a", 0, "A"))
+	t.wantCommit(2, put("b", 0, "B"))
 	for _, version := range []uint64{0, 2, math.MaxUint64} {
 		c := put("a", version, "lost")
 		c.Op, c.Nonce = "press", store.NewNonce()
@@ -138,39 +139,39 @@ func conflict(t *testing.T, s store.Store) {
 		c.Deletes = []string{"b"}
 		c.Timers = []store.Timer{{ID: "t", At: past(1)}}
 		c.Audit = []store.Entry{{Log: "a", Data: []byte("{}")}}
-		wantConflict(t, s, c, "a")
+		t.wantConflict(c, "a")
 	}
-	wantDocs(t, s, doc("a", 1, "A"), doc("b", 2, "B"), store.Doc{Key: "new"})
-	wantClaims(t, s)
-	if entries, err := s.Audit(t.Context(), 0, 9); len(entries) != 0 || err != nil {
+	t.wantDocs(doc("a", 1, "A"), doc("b", 2, "B"), store.Doc{Key: "new"})
+	t.wantClaims()
+	if entries, err := t.store.Audit(t.Context(), 0, 9); len(entries) != 0 || err != nil {
 		t.Errorf("Audit = %v, %v", entries, err)
 	}
-	wantCommit(t, s, 3, put("a", 1, "A2"))
+	t.wantCommit(3, put("a", 1, "A2"))
 }
 
-func checkOnly(t *testing.T, s store.Store) {
-	wantCommit(t, s, 1, put("lock", 0, "anna"))
+func checkOnly(t test) {
+	t.wantCommit(1, put("lock", 0, "anna"))
 	c := put("a", 0, "A")
 	c.Checks = append(c.Checks, store.Check{Key: "lock"})
-	wantConflict(t, s, c, "lock")
+	t.wantConflict(c, "lock")
 	c.Checks[1].Version = 1
-	wantCommit(t, s, 2, c)
-	wantDocs(t, s, doc("lock", 1, "anna")) // which a check does not write
+	t.wantCommit(2, c)
+	t.wantDocs(doc("lock", 1, "anna")) // which a check does not write
 }
 
-func recreated(t *testing.T, s store.Store) {
-	wantCommit(t, s, 1, put("a", 0, "A"))
-	wantCommit(t, s, 2, store.Commit{Checks: []store.Check{{Key: "a", Version: 1}}, Deletes: []string{"a"}})
-	wantDocs(t, s, store.Doc{Key: "a"})
-	wantConflict(t, s, put("a", 1, "late"), "a")
-	wantCommit(t, s, 3, put("a", 0, "B"))
-	wantConflict(t, s, put("a", 1, "late"), "a")
-	wantDocs(t, s, doc("a", 3, "B"))
+func recreated(t test) {
+	t.wantCommit(1, put("a", 0, "A"))
+	t.wantCommit(2, store.Commit{Checks: []store.Check{{Key: "a", Version: 1}}, Deletes: []string{"a"}})
+	t.wantDocs(store.Doc{Key: "a"})
+	t.wantConflict(put("a", 1, "late"), "a")
+	t.wantCommit(3, put("a", 0, "B"))
+	t.wantConflict(put("a", 1, "late"), "a")
+	t.wantDocs(doc("a", 3, "B"))
 	// To delete what is not there is no mistake.
-	wantCommit(t, s, 4, store.Commit{Checks: []store.Check{{Key: "none"}}, Deletes: []string{"none"}})
+	t.wantCommit(4, store.Commit{Checks: []store.Check{{Key: "none"}}, Deletes: []string{"none"}})
 }
 
-func invalid(t *testing.T, s store.Store) {
+func invalid(t test) {
 	check := []store.Check{{Key: "a"}}
 	for name, c := range map[string]store.Commit{
 		"put without a check":      {Puts: []store.Put{{Key: "a"}}},
@@ -197,72 +198,72 @@ func invalid(t *testing.T, s store.Store) {
 			Audit:  []store.Entry{{Log: "a", Data: []byte("{")}},
 		},
 	} {
-		if n, err := s.Commit(t.Context(), c); n != 0 || !errors.Is(err, store.ErrInvalid) {
+		if n, err := t.store.Commit(t.Context(), c); n != 0 || !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("%s: Commit = %d, %v, want ErrInvalid", name, n, err)
 		}
 	}
-	wantCommit(t, s, 1, store.Commit{
+	t.wantCommit(1, store.Commit{
 		Checks: check,
 		Puts:   []store.Put{{Key: "a", Data: make([]byte, store.MaxCommit)}}, // is just allowed
 	})
 }
 
-func nothing(t *testing.T, s store.Store) {
-	wantCommit(t, s, 1, store.Commit{})
-	wantCommit(t, s, 2, store.Commit{})
+func nothing(t test) {
+	t.wantCommit(1, store.Commit{})
+	t.wantCommit(2, store.Commit{})
 }
 
-func once(t *testing.T, s store.Store) {
+func once(t test) {
 	first := put("a", 0, "anna")
 	first.Op, first.Nonce = "press:1", store.NewNonce()
-	wantCommit(t, s, 1, first)
+	t.wantCommit(1, first)
 	// That the event had its effect counts for more than that the document has changed since.
 	second := put("a", 0, "ben")
 	second.Op, second.Nonce = "press:1", store.NewNonce()
-	wantErr(t, s, second, store.ErrReplayed)
+	t.wantErr(second, store.ErrReplayed)
 	second.Checks[0].Version = 1
-	wantErr(t, s, second, store.ErrReplayed)
-	wantDocs(t, s, doc("a", 1, "anna"))
+	t.wantErr(second, store.ErrReplayed)
+	t.wantDocs(doc("a", 1, "anna"))
 	second.Op = "press:2"
-	wantCommit(t, s, 2, second)
+	t.wantCommit(2, second)
 }
 
-func repeated(t *testing.T, s store.Store) {
+func repeated(t test) {
 	c := put("a", 0, "A")
 	c.Op, c.Nonce = "press", store.NewNonce()
 	c.Audit = []store.Entry{{Log: "a", Data: []byte("{}")}}
 	c.Timers = []store.Timer{{ID: "t", At: past(1)}}
-	wantCommit(t, s, 1, c)
-	wantCommit(t, s, 2, put("a", 1, "B"))
-	wantCommit(t, s, 1, c) // the counter of the first time, which is the version that it wrote
-	wantDocs(t, s, doc("a", 2, "B"))
-	if entries, err := s.Audit(t.Context(), 0, 9); len(entries) != 1 || err != nil {
+	t.wantCommit(1, c)
+	t.wantCommit(2, put("a", 1, "B"))
+	t.wantCommit(1, c) // the counter of the first time, which is the version that it wrote
+	t.wantDocs(doc("a", 2, "B"))
+	if entries, err := t.store.Audit(t.Context(), 0, 9); len(entries) != 1 || err != nil {
 		t.Errorf("Audit after a repeat = %v, %v, want one entry", entries, err)
 	}
-	wantCommit(t, s, 3, store.Commit{})
+	t.wantCommit(3, store.Commit{})
 	// The mark is found even where the lease, which the first time ended, is gone.
-	claim := wantClaims(t, s, "t")[0]
+	claim := t.wantClaims("t")[0]
 	done := store.Commit{
 		Op: "work", Nonce: store.NewNonce(),
 		Lease: &store.Lease{Timer: "t", Token: claim.Token}, Timers: []store.Timer{{ID: "t"}},
 	}
-	wantCommit(t, s, 4, done)
-	wantCommit(t, s, 4, done)
+	t.wantCommit(4, done)
+	t.wantCommit(4, done)
 }
 
-func failedOp(t *testing.T, s store.Store) {
-	wantCommit(t, s, 1, put("a", 0, "A"))
+func failedOp(t test) {
+	t.wantCommit(1, put("a", 0, "A"))
 	c := put("a", 0, "B")
 	c.Op, c.Nonce = "press", store.NewNonce()
-	wantConflict(t, s, c, "a")
+	t.wantConflict(c, "a")
 	c = put("a", 1, "B") // decided again, so with a nonce of its own
 	c.Op, c.Nonce = "press", store.NewNonce()
-	wantCommit(t, s, 2, c)
+	t.wantCommit(2, c)
 }
 
-func opLife(t *testing.T, s store.Store) {
+func opLife(t test) {
 	press := func(op string, life time.Duration) (uint64, error) {
-		return s.Commit(t.Context(), store.Commit{Op: op, Nonce: store.NewNonce(), OpLife: life})
+		return t.store.Commit(t.Context(), store.Commit{Op: op, Nonce: store.NewNonce(), OpLife: life})
 	}
 	for _, op := range []string{"kept", "short"} {
 		if _, err := press(op, 0); err != nil {
@@ -272,7 +273,7 @@ func opLife(t *testing.T, s store.Store) {
 	if _, err := press("other", time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "the op to be forgotten", func() bool {
+	t.soon("the op to be forgotten", func() bool {
 		_, err := press("other", time.Hour)
 		if err != nil && !errors.Is(err, store.ErrReplayed) {
 			t.Fatal(err)
@@ -286,28 +287,28 @@ func opLife(t *testing.T, s store.Store) {
 	}
 }
 
-func race(t *testing.T, s store.Store) {
-	wantCommit(t, s, 1, put("a", 0, "free"))
-	won := together(t, 50, func(i int) error {
-		_, err := s.Commit(t.Context(), put("a", 1, fmt.Sprint(i)))
+func race(t test) {
+	t.wantCommit(1, put("a", 0, "free"))
+	won := t.together(50, func(i int) error {
+		_, err := t.store.Commit(t.Context(), put("a", 1, fmt.Sprint(i)))
 		return err
 	}, store.ErrConflict)
 	if len(won) != 1 {
 		t.Fatalf("%d won, want one", len(won))
 	}
-	wantDocs(t, s, doc("a", 2, fmt.Sprint(won[0])))
-	wantCommit(t, s, 3, store.Commit{}) // those who lost did not count
+	t.wantDocs(doc("a", 2, fmt.Sprint(won[0])))
+	t.wantCommit(3, store.Commit{}) // those who lost did not count
 }
 
-func opRace(t *testing.T, s store.Store) {
-	won := together(t, 50, func(i int) error {
+func opRace(t test) {
+	won := t.together(50, func(i int) error {
 		key := fmt.Sprint(i)
 		c := put(key, 0, key)
 		c.Op, c.Nonce = "press", store.NewNonce()
-		_, err := s.Commit(t.Context(), c)
+		_, err := t.store.Commit(t.Context(), c)
 		return err
 	}, store.ErrReplayed)
-	names, err := s.List(t.Context(), "")
+	names, err := t.store.List(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,9 +317,9 @@ func opRace(t *testing.T, s store.Store) {
 	}
 }
 
-func claimed(t *testing.T, s store.Store) {
-	wantClaims(t, s)
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{
+func claimed(t test) {
+	t.wantClaims()
+	t.mustCommit(store.Commit{Timers: []store.Timer{
 		{ID: "b", At: past(2)},
 		{ID: "later", At: time.Now().Add(time.Hour)},
 		{ID: "c", At: past(1)},
@@ -327,21 +328,21 @@ func claimed(t *testing.T, s store.Store) {
 		{ID: "moved", At: past(5)},
 		{ID: "before 1970", At: time.Date(1912, 4, 15, 2, 20, 0, 0, time.UTC)},
 	}})
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "gone"}, {ID: "never"}, {ID: "moved", At: time.Now().Add(time.Hour)}}})
-	if claims, err := s.Claim(t.Context(), time.Hour, 0); len(claims) != 0 || err != nil {
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "gone"}, {ID: "never"}, {ID: "moved", At: time.Now().Add(time.Hour)}}})
+	if claims, err := t.store.Claim(t.Context(), time.Hour, 0); len(claims) != 0 || err != nil {
 		t.Fatalf("Claim of none = %v, %v", claims, err)
 	}
-	claims := append(wantClaimsN(t, s, 3, "before 1970", "a", "b"), wantClaims(t, s, "c")...)
+	claims := append(t.wantClaimsN(3, "before 1970", "a", "b"), t.wantClaims("c")...)
 	if !slices.IsSortedFunc(claims, func(a, b store.Claim) int { return cmp.Compare(a.Token, b.Token) }) {
 		t.Errorf("tokens do not rise: %+v", claims)
 	}
 	if got, want := claims[1].At, past(3); got.Sub(want).Abs() > time.Minute {
 		t.Errorf("a was due at %s, want about %s", got, want)
 	}
-	wantClaims(t, s)
+	t.wantClaims()
 }
 
-func rounded(t *testing.T, s store.Store) {
+func rounded(t test) {
 	for _, at := range []time.Time{
 		time.Date(2026, 11, 26, 2, 10, 0, 0, time.UTC),
 		time.Date(2026, 11, 26, 2, 10, 0, 1, time.FixedZone("", 3600)),
@@ -350,16 +351,16 @@ func rounded(t *testing.T, s store.Store) {
 		if at.After(time.Now()) {
 			at = at.AddDate(-100, 0, 0)
 		}
-		mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "t", At: at}}})
+		t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "t", At: at}}})
 		want := at.Add(time.Millisecond - 1).Truncate(time.Millisecond)
-		if got := wantClaims(t, s, "t")[0].At; !got.Equal(want) {
+		if got := t.wantClaims("t")[0].At; !got.Equal(want) {
 			t.Errorf("a timer for %s was due at %s, want %s", at, got, want)
 		}
 	}
 	at := time.Now().Add(3 * time.Millisecond)
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "soon", At: at}}})
-	soon(t, "the timer", func() bool {
-		claims, err := s.Claim(t.Context(), time.Hour, 1)
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "soon", At: at}}})
+	t.soon("the timer", func() bool {
+		claims, err := t.store.Claim(t.Context(), time.Hour, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -370,16 +371,16 @@ func rounded(t *testing.T, s store.Store) {
 	})
 }
 
-func leaseEnds(t *testing.T, s store.Store) {
+func leaseEnds(t test) {
 	due := past(1)
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "short", At: due}}})
-	first, err := s.Claim(t.Context(), time.Millisecond, 9)
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "short", At: due}}})
+	first, err := t.store.Claim(t.Context(), time.Millisecond, 9)
 	if err != nil || len(first) != 1 {
 		t.Fatalf("Claim = %v, %v", first, err)
 	}
 	var second []store.Claim
-	soon(t, "the lease to run out", func() bool {
-		if second, err = s.Claim(t.Context(), time.Hour, 9); err != nil {
+	t.soon("the lease to run out", func() bool {
+		if second, err = t.store.Claim(t.Context(), time.Hour, 9); err != nil {
 			t.Fatal(err)
 		}
 		return len(second) > 0
@@ -390,19 +391,19 @@ func leaseEnds(t *testing.T, s store.Store) {
 	if !second[0].At.Equal(first[0].At) {
 		t.Errorf("the second claim says that it was due at %s, want %s, as set", second[0].At, first[0].At)
 	}
-	wantClaims(t, s)
+	t.wantClaims()
 }
 
-func claimRace(t *testing.T, s store.Store) {
+func claimRace(t test) {
 	var c store.Commit
 	for i := range 40 {
 		c.Timers = append(c.Timers, store.Timer{ID: fmt.Sprint(i), At: past(1)})
 	}
-	mustCommit(t, s, c)
+	t.mustCommit(c)
 	var mu sync.Mutex
 	claimed, tokens := map[string]int{}, map[uint64]bool{}
-	together(t, 20, func(int) error {
-		claims, err := s.Claim(t.Context(), time.Hour, 3)
+	t.together(20, func(int) error {
+		claims, err := t.store.Claim(t.Context(), time.Hour, 3)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, c := range claims {
@@ -421,15 +422,15 @@ func claimRace(t *testing.T, s store.Store) {
 	}
 }
 
-func fenced(t *testing.T, s store.Store) {
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
-	old, err := s.Claim(t.Context(), time.Millisecond, 1)
+func fenced(t test) {
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
+	old, err := t.store.Claim(t.Context(), time.Millisecond, 1)
 	if err != nil || len(old) != 1 {
 		t.Fatalf("Claim = %v, %v", old, err)
 	}
 	var now []store.Claim
-	soon(t, "the lease to run out", func() bool {
-		if now, err = s.Claim(t.Context(), time.Hour, 1); err != nil {
+	t.soon("the lease to run out", func() bool {
+		if now, err = t.store.Claim(t.Context(), time.Hour, 1); err != nil {
 			t.Fatal(err)
 		}
 		return len(now) > 0
@@ -439,44 +440,44 @@ func fenced(t *testing.T, s store.Store) {
 		c.Lease = &store.Lease{Timer: timer, Token: token, Extend: time.Hour}
 		return c
 	}
-	wantErr(t, s, under("t", old[0].Token), store.ErrFenced)
-	wantErr(t, s, under("t", now[0].Token+1), store.ErrFenced)
-	wantErr(t, s, under("t", 0), store.ErrFenced)
-	wantErr(t, s, under("other", now[0].Token), store.ErrFenced)
-	wantDocs(t, s, store.Doc{Key: "a"})
+	t.wantErr(under("t", old[0].Token), store.ErrFenced)
+	t.wantErr(under("t", now[0].Token+1), store.ErrFenced)
+	t.wantErr(under("t", 0), store.ErrFenced)
+	t.wantErr(under("other", now[0].Token), store.ErrFenced)
+	t.wantDocs(store.Doc{Key: "a"})
 	// Who lost the lease hears that, and not that a document has changed.
 	both := under("t", old[0].Token)
 	both.Checks[0].Version = 7
-	wantErr(t, s, both, store.ErrFenced)
-	mustCommit(t, s, under("t", now[0].Token))
+	t.wantErr(both, store.ErrFenced)
+	t.mustCommit(under("t", now[0].Token))
 }
 
-func late(t *testing.T, s store.Store) {
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
-	claims, err := s.Claim(t.Context(), 0, 1) // runs out at once
+func late(t test) {
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
+	claims, err := t.store.Claim(t.Context(), 0, 1) // runs out at once
 	if err != nil || len(claims) != 1 {
 		t.Fatalf("Claim = %v, %v", claims, err)
 	}
 	c := put("a", 0, "done")
 	c.Lease = &store.Lease{Timer: "t", Token: claims[0].Token}
 	c.Timers = []store.Timer{{ID: "t"}}
-	mustCommit(t, s, c)
-	wantClaims(t, s)
+	t.mustCommit(c)
+	t.wantClaims()
 }
 
-func extended(t *testing.T, s store.Store) {
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
-	claims, err := s.Claim(t.Context(), 0, 1) // runs out at once
+func extended(t test) {
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
+	claims, err := t.store.Claim(t.Context(), 0, 1) // runs out at once
 	if err != nil || len(claims) != 1 {
 		t.Fatalf("Claim = %v, %v", claims, err)
 	}
 	l := &store.Lease{Timer: "t", Token: claims[0].Token, Extend: time.Hour}
-	mustCommit(t, s, store.Commit{Lease: l})
-	wantClaims(t, s)
+	t.mustCommit(store.Commit{Lease: l})
+	t.wantClaims()
 	l.Extend = time.Millisecond
-	mustCommit(t, s, store.Commit{Lease: l})
-	soon(t, "the lease to run out", func() bool {
-		claims, err := s.Claim(t.Context(), time.Hour, 1)
+	t.mustCommit(store.Commit{Lease: l})
+	t.soon("the lease to run out", func() bool {
+		claims, err := t.store.Claim(t.Context(), time.Hour, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -484,8 +485,8 @@ func extended(t *testing.T, s store.Store) {
 	})
 }
 
-func leaseEnded(t *testing.T, s store.Store) {
-	for _, test := range []struct {
+func leaseEnded(t test) {
+	for _, c := range []struct {
 		name    string
 		at      time.Time
 		claimed []string
@@ -494,35 +495,36 @@ func leaseEnded(t *testing.T, s store.Store) {
 		{"set to later", time.Now().Add(time.Hour), nil},
 		{"removed", time.Time{}, nil},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "t", At: past(2)}}})
-			l := &store.Lease{Timer: "t", Token: wantClaims(t, s, "t")[0].Token}
-			mustCommit(t, s, store.Commit{Lease: l})
+		t.Run(c.name, func(sub *testing.T) {
+			t := test{sub, t.store}
+			t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "t", At: past(2)}}})
+			l := &store.Lease{Timer: "t", Token: t.wantClaims("t")[0].Token}
+			t.mustCommit(store.Commit{Lease: l})
 			// The last word is the timer's, also where the same commit extends the lease.
-			mustCommit(t, s, store.Commit{
+			t.mustCommit(store.Commit{
 				Lease:  &store.Lease{Timer: "t", Token: l.Token, Extend: time.Minute},
-				Timers: []store.Timer{{ID: "t", At: test.at}},
+				Timers: []store.Timer{{ID: "t", At: c.at}},
 			})
-			wantErr(t, s, store.Commit{Lease: l}, store.ErrFenced)
-			wantClaims(t, s, test.claimed...)
+			t.wantErr(store.Commit{Lease: l}, store.ErrFenced)
+			t.wantClaims(c.claimed...)
 		})
 	}
 }
 
-func audit(t *testing.T, s store.Store) {
+func audit(t test) {
 	var want []store.Entry
 	for i := range 7 {
 		e := store.Entry{Log: fmt.Sprintf("outage:%d", i%2), Data: fmt.Appendf(nil, `{"n":%d}`, i)}
 		want = append(want, e)
 	}
 	start := time.Now().Add(-time.Minute) // the store's clock may be another
-	mustCommit(t, s, store.Commit{Audit: want[:3]})
-	mustCommit(t, s, store.Commit{Audit: want[3:4]})
-	mustCommit(t, s, store.Commit{Audit: want[4:]})
+	t.mustCommit(store.Commit{Audit: want[:3]})
+	t.mustCommit(store.Commit{Audit: want[3:4]})
+	t.mustCommit(store.Commit{Audit: want[4:]})
 	var got []store.Logged
 	var after uint64
 	for {
-		page, err := s.Audit(t.Context(), after, 3)
+		page, err := t.store.Audit(t.Context(), after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -544,25 +546,25 @@ func audit(t *testing.T, s store.Store) {
 		}
 	}
 	for _, after := range []uint64{got[6].ID, math.MaxInt64} {
-		if page, err := s.Audit(t.Context(), after, 3); len(page) != 0 || err != nil {
+		if page, err := t.store.Audit(t.Context(), after, 3); len(page) != 0 || err != nil {
 			t.Errorf("Audit after %d = %v, %v, want nothing", after, page, err)
 		}
 	}
-	if page, err := s.Audit(t.Context(), 0, 0); len(page) != 0 || err != nil {
+	if page, err := t.store.Audit(t.Context(), 0, 0); len(page) != 0 || err != nil {
 		t.Errorf("Audit of no entries = %v, %v", page, err)
 	}
 }
 
-func health(t *testing.T, s store.Store) {
-	before, err := s.Health(t.Context())
+func health(t test) {
+	before, err := t.store.Health(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if before.Kind == "" || before.Lineage == "" || before.Counter != 0 || !before.Changes {
 		t.Errorf("Health of a new store = %+v", before)
 	}
-	mustCommit(t, s, put("a", 0, "A"))
-	after, err := s.Health(t.Context())
+	t.mustCommit(put("a", 0, "A"))
+	after, err := t.store.Health(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -573,16 +575,16 @@ func health(t *testing.T, s store.Store) {
 	}
 }
 
-func cancelled(t *testing.T, s store.Store) {
-	mustCommit(t, s, store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
-	ctx, cancel := contextDone(t)
+func cancelled(t test) {
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "t", At: past(1)}}})
+	ctx, cancel := contextDone(t.T)
 	defer cancel()
-	_, get := s.Get(ctx, "a")
-	_, list := s.List(ctx, "")
-	_, commit := s.Commit(ctx, put("a", 0, "A"))
-	_, claim := s.Claim(ctx, time.Hour, 1)
-	_, audit := s.Audit(ctx, 0, 1)
-	_, health := s.Health(ctx)
+	_, get := t.store.Get(ctx, "a")
+	_, list := t.store.List(ctx, "")
+	_, commit := t.store.Commit(ctx, put("a", 0, "A"))
+	_, claim := t.store.Claim(ctx, time.Hour, 1)
+	_, audit := t.store.Audit(ctx, 0, 1)
+	_, health := t.store.Health(ctx)
 	for call, err := range map[string]error{
 		"Get": get, "List": list, "Commit": commit, "Claim": claim, "Audit": audit, "Health": health,
 	} {
@@ -590,6 +592,6 @@ func cancelled(t *testing.T, s store.Store) {
 			t.Errorf("%s = %v, want %v", call, err, ctx.Err())
 		}
 	}
-	wantDocs(t, s, store.Doc{Key: "a"})
-	wantClaims(t, s, "t")
+	t.wantDocs(store.Doc{Key: "a"})
+	t.wantClaims("t")
 }

@@ -13,7 +13,12 @@ import (
 	"switchback/store"
 )
 
-// The words in which the tests are written.
+// test is a test and the store that it is about. Its methods, and the functions below, are the words in which the tests
+// are written.
+type test struct {
+	*testing.T
+	store store.Store
+}
 
 func doc(key string, version uint64, data string) store.Doc {
 	return store.Doc{Key: key, Version: version, Data: []byte(data)}
@@ -38,43 +43,43 @@ func written(entries []store.Logged) []store.Entry {
 	return out
 }
 
-func mustCommit(t *testing.T, s store.Store, c store.Commit) {
+func (t test) mustCommit(c store.Commit) {
 	t.Helper()
-	if _, err := s.Commit(t.Context(), c); err != nil {
+	if _, err := t.store.Commit(t.Context(), c); err != nil {
 		t.Fatalf("Commit(%+v) = %v", c, err)
 	}
 }
 
-func wantCommit(t *testing.T, s store.Store, counter uint64, c store.Commit) {
+func (t test) wantCommit(counter uint64, c store.Commit) {
 	t.Helper()
-	if n, err := s.Commit(t.Context(), c); n != counter || err != nil {
+	if n, err := t.store.Commit(t.Context(), c); n != counter || err != nil {
 		t.Fatalf("Commit = %d, %v, want %d", n, err, counter)
 	}
 }
 
-func wantErr(t *testing.T, s store.Store, c store.Commit, want error) {
+func (t test) wantErr(c store.Commit, want error) {
 	t.Helper()
-	if n, err := s.Commit(t.Context(), c); n != 0 || !errors.Is(err, want) {
+	if n, err := t.store.Commit(t.Context(), c); n != 0 || !errors.Is(err, want) {
 		t.Fatalf("Commit = %d, %v, want %v", n, err, want)
 	}
 }
 
-func wantConflict(t *testing.T, s store.Store, c store.Commit, key string) {
+func (t test) wantConflict(c store.Commit, key string) {
 	t.Helper()
-	_, err := s.Commit(t.Context(), c)
+	_, err := t.store.Commit(t.Context(), c)
 	conflict, ok := errors.AsType[*store.ConflictError](err)
 	if !ok || conflict.Key != key || !errors.Is(err, store.ErrConflict) {
 		t.Fatalf("Commit = %v, want a conflict about %s", err, key)
 	}
 }
 
-func wantDocs(t *testing.T, s store.Store, want ...store.Doc) {
+func (t test) wantDocs(want ...store.Doc) {
 	t.Helper()
 	keys := make([]string, len(want))
 	for i, d := range want {
 		keys[i] = d.Key
 	}
-	got, err := s.Get(t.Context(), keys...)
+	got, err := t.store.Get(t.Context(), keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,14 +89,14 @@ func wantDocs(t *testing.T, s store.Store, want ...store.Doc) {
 }
 
 // wantClaims claims all that is due, for an hour.
-func wantClaims(t *testing.T, s store.Store, want ...string) []store.Claim {
+func (t test) wantClaims(want ...string) []store.Claim {
 	t.Helper()
-	return wantClaimsN(t, s, 100, want...)
+	return t.wantClaimsN(100, want...)
 }
 
-func wantClaimsN(t *testing.T, s store.Store, n int, want ...string) []store.Claim {
+func (t test) wantClaimsN(n int, want ...string) []store.Claim {
 	t.Helper()
-	claims, err := s.Claim(t.Context(), time.Hour, n)
+	claims, err := t.store.Claim(t.Context(), time.Hour, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +111,7 @@ func wantClaimsN(t *testing.T, s store.Store, n int, want ...string) []store.Cla
 }
 
 // soon calls done again and again until it says yes, which takes a few milliseconds.
-func soon(t *testing.T, what string, done func() bool) {
+func (t test) soon(what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !done(); {
 		if time.Now().After(end) {
@@ -116,7 +121,7 @@ func soon(t *testing.T, what string, done func() bool) {
 }
 
 // together calls do from n goroutines at once, and returns which of them got no error; others may get lost.
-func together(t *testing.T, n int, do func(i int) error, lost ...error) []int {
+func (t test) together(n int, do func(i int) error, lost ...error) []int {
 	t.Helper()
 	var wg sync.WaitGroup
 	start := make(chan struct{})
