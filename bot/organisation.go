@@ -2,7 +2,6 @@ package main
 
 import (
 	_ "embed"
-	"fmt"
 	"os"
 
 	"switchback/bot/change"
@@ -23,7 +22,7 @@ type organisation struct {
 }
 
 //go:embed example.yaml
-var example []byte //nolint:gochecknoglobals // the file, embedded
+var example []byte
 
 // parseOrganisation reads an organisation document and checks it; the problems are all there are.
 func parseOrganisation(file string, data []byte) (organisation, config.Problems) {
@@ -35,16 +34,7 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = d.Decode(&doc)
 	o := doc.Organisation
 	problems = append(problems, o.Policy.Check(d, "organisation")...)
-	for i, n := range o.Numbers {
-		if n.Number == "" {
-			problems = append(problems, d.Problem(fmt.Sprintf("organisation.numbers.%d", i), "a number is missing"))
-		}
-	}
-	for i, a := range o.Apps {
-		if a.ID == "" {
-			problems = append(problems, d.Problem(fmt.Sprintf("organisation.apps.%d", i), "an app needs an id"))
-		}
-	}
+	problems = append(problems, o.Organisation.Check(d, "organisation")...)
 	return o, problems
 }
 

@@ -73,6 +73,7 @@ type stage struct {
 
 // play runs the typed lines of a transcript and returns it with what was shown.
 func play(t *testing.T, script string) []byte {
+	t.Helper()
 	s := &stage{t: t, dir: t.TempDir()}
 	var err error
 	if s.org, err = loadOrganisation(""); err != nil {

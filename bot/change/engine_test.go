@@ -122,11 +122,11 @@ func TestARestoreAskedForWhileAStepIsBeingSet(t *testing.T) {
 
 func TestTell(t *testing.T) {
 	at := time.Unix(1, 0)
-	conflict := Step{Key: "k", State: Conflict, Want: text("outage"), Before: &Baseline{Value: text("normal")}, Now: ptr(text("by hand"))}
+	conflict := Step{Key: "k", State: Conflict, Want: text("outage"), Before: &Baseline{Value: text("normal")}, Now: new(text("by hand"))}
 	back := conflict
 	back.Back = true
 	lost := Step{Key: "k", State: Conflict, Back: true, Want: text("outage")}
-	adopted := Step{Key: "k", State: Adopted, Back: true, Want: text("outage"), Now: ptr(text("outage"))}
+	adopted := Step{Key: "k", State: Adopted, Back: true, Want: text("outage"), Now: new(text("outage"))}
 	for name, tc := range map[string]struct {
 		step   Step
 		seen   State
@@ -157,8 +157,6 @@ func TestTell(t *testing.T) {
 		})
 	}
 }
-
-func ptr(v Value) *Value { return &v }
 
 func TestBegin(t *testing.T) {
 	step := func(before, want string) Step {

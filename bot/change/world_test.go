@@ -51,6 +51,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{t: t, settings: map[Key]string{}, original: map[Key]string{}, writes: map[Key]int{}, refuse: map[Key]bool{}, edit: map[int]func(*world){}}
 	for i := range 3 {
 		k := key(i)

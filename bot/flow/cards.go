@@ -35,7 +35,7 @@ func adviseCard(w Walk, n tree.Node) card.Card {
 
 func paragraphs(text string) []string {
 	var out []string
-	for _, p := range strings.Split(strings.TrimSpace(text), "\n\n") {
+	for p := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		if p = strings.TrimSpace(p); p != "" {
 			out = append(out, card.Shorten(p, card.MaxText))
 		}
@@ -54,7 +54,7 @@ func source(n tree.Node) []string {
 func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 	c := card.Card{Title: card.Shorten(n.Title, card.MaxTitle), Text: paragraphs(n.Text)}
 	c.Text = append(c.Text, waitingFor(p, n))
-	if m := meanwhile(p, n, e.Desk.Open); m != "" {
+	if m := meanwhile(n, e.Desk.Open); m != "" {
 		c.Text = append(c.Text, m)
 	}
 	next := e.At.Add(15 * time.Minute)
@@ -94,7 +94,7 @@ func waitingFor(p Policy, n tree.Node) string {
 }
 
 // meanwhile names other ways to reach customers that work now.
-func meanwhile(p Policy, n tree.Node, open []Outage) string {
+func meanwhile(n tree.Node, open []Outage) string {
 	var use []string
 	for _, ch := range n.Meanwhile {
 		if ch != n.Channel && !slices.ContainsFunc(open, func(o Outage) bool { return o.Channel == ch }) {
@@ -121,7 +121,7 @@ func doLabel(steps []change.Step) string {
 			}
 		}
 		if len(labels) > 0 {
-			out = append(out, fmt.Sprintf(effectOf(action).do, some(labels)))
+			out = append(out, fmt.Sprintf(effectOf(action).do, some(labels, len(labels), effectOf(action).many)))
 		}
 	}
 	if len(out) == 0 {
@@ -129,7 +129,7 @@ func doLabel(steps []change.Step) string {
 	}
 	label := out[0]
 	if len(out) > 1 {
-		label = strings.TrimSuffix(out[0], " now") + ", " + strings.ToLower(out[1][:1]) + out[1][1:]
+		label = strings.TrimSuffix(out[0], " now") + " and " + strings.ToLower(out[1][:1]) + out[1][1:]
 	}
 	return card.Shorten(label, card.MaxLabel)
 }
@@ -139,13 +139,39 @@ func sureText(steps []change.Step) string {
 }
 
 func planFacts(steps []change.Step) []card.Fact {
-	var out []card.Fact
-	for _, st := range steps {
-		f := card.Fact{Name: stepName(st), How: "by the bot, at once", Before: quoted(st.Before.Value), After: quoted(st.Want)}
+	return facts(steps, func(st change.Step) card.Fact {
+		f := card.Fact{How: "by the bot, at once", Before: quoted(st.Before.Value), After: quoted(st.Want)}
 		if st.Before.Value.Equal(st.Want) {
 			f.How, f.Note = "", "already so: nothing is set, and it stays out of the restore until you say what was there before"
 		}
-		out = append(out, f)
+		return f
+	})
+}
+
+// facts draws steps, those of one target that say the same as one line: "Web shop, Wed 25 Nov and Thu 26 Nov".
+func facts(steps []change.Step, draw func(change.Step) card.Fact) []card.Fact {
+	var out []card.Fact
+	type line struct {
+		label string
+		fact  card.Fact
+		names []string
+	}
+	var lines []line
+	for _, st := range steps {
+		f := draw(st)
+		i := slices.IndexFunc(lines, func(l line) bool { return l.label == st.Label && l.fact == f })
+		if i < 0 {
+			lines = append(lines, line{label: st.Label, fact: f})
+			i = len(lines) - 1
+		}
+		lines[i].names = append(lines[i].names, st.Name)
+	}
+	for i, l := range lines {
+		if i == card.MaxFacts-1 && len(lines) > card.MaxFacts {
+			return append(out, card.Fact{Name: fmt.Sprintf("and %d more", len(lines)-i)})
+		}
+		l.fact.Name = l.label + ", " + list(l.names)
+		out = append(out, l.fact)
 	}
 	return out
 }
@@ -362,25 +388,22 @@ func fromHere(p Policy, o Outage) string { return whenWord(p, o) }
 // homeCard is the outage's message as it is now.
 func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	c := card.Card{Tone: card.Trouble, Drill: o.Drill, Title: headline(o, r)}
-	for _, st := range r.Steps {
-		c.Facts = append(c.Facts, stepFact(st))
-	}
-	if len(c.Facts) > card.MaxFacts {
-		more := len(c.Facts) - card.MaxFacts + 1
-		c.Facts = append(c.Facts[:card.MaxFacts-1], card.Fact{Name: fmt.Sprintf("and %d more", more)})
-	}
+	c.Facts = facts(r.Steps, stepFact)
 	btn := func(verb, state, arg, label string, style card.Style) {
 		c.Buttons = append(c.Buttons, card.Button{Label: label, Style: style, Action: Action{Outage: o.ID, Verb: verb, State: state, Arg: arg}.Encode()})
 	}
 	if o.Ended != nil {
 		c.Tone = card.Done
 		c.Text = append(c.Text, endWord(o)+".")
+		if len(o.Todos) > 0 {
+			c.Notes = append(c.Notes, "Left to do for the customers of "+card.Day(o.Since)+" to "+card.Clock(o.Ended.At)+":")
+		}
 		for _, t := range o.Todos {
 			if t.By != "" {
 				c.Notes = append(c.Notes, "Done: "+t.Text+" ("+t.By+" "+card.Clock(t.At)+")")
 				continue
 			}
-			c.Notes = append(c.Notes, "Left to do: "+t.Text)
+			c.Notes = append(c.Notes, "To do: "+t.Text)
 			if len(c.Buttons) < card.MaxButtons {
 				btn("todo", "", t.ID, card.Shorten("Done: "+t.Text, card.MaxLabel), card.Plain)
 			}
@@ -390,7 +413,7 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	}
 	if o.Leaf.Kind == tree.Wait {
 		c.Text = append(c.Text, waitingFor(p, o.Leaf)+waited(r))
-		if m := meanwhile(p, o.Leaf, nil); m != "" {
+		if m := meanwhile(o.Leaf, nil); m != "" {
 			c.Text = append(c.Text, m)
 		}
 	}
@@ -400,7 +423,7 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	}
 	c.Notes = append(c.Notes, "Customers are hit since "+card.Day(o.Since)+" · "+o.ID)
 	if r.Open() {
-		if r.Phase() == change.Changed {
+		if p := r.Phase(); p == change.Changed || p == change.Restoring {
 			c.Tone = card.Warning
 		}
 		btn("restore", asIs, "", "Restore…", card.Primary)
@@ -420,17 +443,15 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	return c
 }
 
-// stepFact is one setting: before → after, and what it is again once it was put back.
+// stepFact is one setting: before → after and how far it is, or what it is again.
 func stepFact(st change.Step) card.Fact {
-	f := card.Fact{Name: stepName(st), After: quoted(st.Want), Note: stepWord(st)}
 	switch {
+	case st.State == change.Restored && st.Before != nil:
+		return card.Fact{Note: quoted(st.Before.Value) + ", as before, " + card.Clock(st.At)}
 	case st.Before == nil:
-	case st.State == change.Restored:
-		f.After = quoted(st.Before.Value)
-	default:
-		f.Before = quoted(st.Before.Value)
+		return card.Fact{After: quoted(st.Want), Note: stepWord(st)}
 	}
-	return f
+	return card.Fact{Before: quoted(st.Before.Value), After: quoted(st.Want), Note: stepWord(st)}
 }
 
 func waited(r change.Record) string {
@@ -495,10 +516,6 @@ func stepCard(o Outage, st change.Step) card.Card {
 	}
 	leave := "Leave it as it is…"
 	switch {
-	case st.State == change.Failed:
-		c.Title += " did not work"
-		c.Text = []string{st.Reason + ". The others go on."}
-		btn("retry", "", "Try again", card.Primary, false)
 	case st.State == change.Adopted:
 		c.Title += ": what was there before?"
 		c.Text = []string{"It showed the outage's value already when we began, so nothing was set. Should something else come back?"}
@@ -520,6 +537,42 @@ func stepCard(o Outage, st change.Step) card.Card {
 	}
 	btn("leave", "", leave, card.Plain, true)
 	return c
+}
+
+// failedCard asks once about all steps that did not work in one direction. Not nil only where there are some.
+func failedCard(o Outage, steps []change.Step, back bool) card.Card {
+	c := card.Card{Tone: card.Warning, Title: fmt.Sprintf("%d of the settings could not be set", len(steps)), Text: []string{"What was there before is on record. Whatever else was planned went on."}}
+	if back {
+		c.Title = fmt.Sprintf("%d of the settings could not be put back", len(steps))
+	}
+	c.Facts = facts(steps, func(st change.Step) card.Fact {
+		f := card.Fact{Before: quoted(st.Want), Note: st.Reason}
+		if st.Before != nil {
+			f.Before, f.After = quoted(st.Before.Value), quoted(st.Want)
+			if back {
+				f.Before, f.After = f.After, f.Before
+			}
+		}
+		return f
+	})
+	btn := func(verb, label string, style card.Style, opens bool) {
+		c.Buttons = append(c.Buttons, card.Button{Label: label, Style: style, Opens: opens, Action: Action{Outage: o.ID, Verb: verb, State: failedState(steps), Arg: strconv.FormatBool(back)}.Encode()})
+	}
+	btn("retry", "Try again", card.Primary, false)
+	if !back {
+		c.Buttons = append(c.Buttons, card.Button{Label: "Undo what is done…", Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()})
+	}
+	btn("leave-failed", "Leave them as they are…", card.Plain, true)
+	return c
+}
+
+// failedState names a set of failed steps, so that an answer counts for the very ones that it was asked about.
+func failedState(steps []change.Step) string {
+	var b strings.Builder
+	for _, st := range steps {
+		b.WriteString(string(st.Key) + st.At.String() + "\n")
+	}
+	return shortID("", b.String())
 }
 
 func questionCard(o Outage) card.Card {
@@ -579,28 +632,30 @@ func midnightCard(o Outage, next time.Time) card.Card {
 func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time) card.Card {
 	c := card.Card{Tone: card.Warning, Title: "Restore " + o.ID + "?", Text: []string{headline(o, r), "In Gladly it is " + at.In(p.Location()).Format("Mon 2 Jan 15:04") + "."}}
 	asks := 0
+	var open []change.Step
 	for _, st := range r.Steps {
 		if !st.Open() {
 			continue
 		}
-		f := card.Fact{Name: stepName(st), Before: quoted(st.Want)}
+		open = append(open, st)
+		if v, read := now.Values[st.Key]; st.Before == nil || read && !v.Equal(st.Want) && !v.Equal(st.Before.Value) {
+			asks++
+		}
+	}
+	c.Facts = facts(open, func(st change.Step) card.Fact {
 		v, read := now.Values[st.Key]
 		switch {
 		case st.Before == nil:
-			f.After, f.Note = "?", "was like this before us: I ask you for the value"
-			asks++
+			return card.Fact{Before: quoted(st.Want), After: "?", Note: "was like this before us: I ask you for the value"}
 		case !read:
-			f.After, f.Note = quoted(st.Before.Value), "cannot be read now: "+now.Errors[st.Key]+"; I try again"
+			return card.Fact{Before: quoted(st.Want), After: quoted(st.Before.Value), Note: "cannot be read now: " + now.Errors[st.Key] + "; I try again"}
 		case v.Equal(st.Before.Value):
-			f.Before, f.After, f.Note = "", quoted(v), "is as before already"
+			return card.Fact{After: quoted(v), Note: "is as before already"}
 		case !v.Equal(st.Want):
-			f.Before, f.After, f.Note = quoted(v), quoted(st.Before.Value), "somebody changed it (set was: "+quoted(st.Want)+"): I ask you"
-			asks++
-		default:
-			f.After = quoted(st.Before.Value)
+			return card.Fact{Before: quoted(v), After: quoted(st.Before.Value), Note: "somebody changed it (set was: " + quoted(st.Want) + "): I ask you"}
 		}
-		c.Facts = append(c.Facts, f)
-	}
+		return card.Fact{Before: quoted(v), After: quoted(st.Before.Value)}
+	})
 	if asks > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("For %d of them I ask you before anything is overwritten.", asks))
 	}

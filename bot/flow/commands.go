@@ -85,7 +85,7 @@ func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string
 		if text == "" {
 			p.Action.Arg = "1h"
 		}
-		if d, err := time.ParseDuration(p.Action.Arg); p.Action.Arg != "open" && (err != nil || d <= 0 || d > 7*24*time.Hour) {
+		if !extendable(p.Action.Arg) {
 			say(card.Card{Title: fmt.Sprintf("I do not know the time %q", card.Shorten(plain(text), 40)), Text: []string{"For example: /outage extend 1h, /outage extend 90m, /outage extend open"}})
 			return nil
 		}
@@ -105,6 +105,12 @@ func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string
 	err := s.onOutage(ctx, b, o.ID)
 	b.event.What = e.What
 	return err
+}
+
+// extendable reports whether a deadline can be moved by what was typed.
+func extendable(arg string) bool {
+	d, err := time.ParseDuration(arg)
+	return arg == "open" || err == nil && d > 0 && d <= 7*24*time.Hour
 }
 
 // which finds the outage that is meant: named, or of this thread, or the only one.
@@ -204,7 +210,7 @@ func (s *Service) readyCard() card.Card {
 	c := card.Card{Title: "Ready for an outage?", Text: []string{"What the playbook wants done while all is well:"}}
 	for _, id := range s.tree.Ready() {
 		if n, ok := s.tree.Node(id); ok {
-			c.Facts = append(c.Facts, card.Fact{Name: n.Title, Note: n.Text})
+			c.Facts = append(c.Facts, card.Fact{Name: n.Title, Note: strings.ReplaceAll(n.Text, "\n\n", "\n")})
 		}
 	}
 	return c

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -258,7 +259,7 @@ func (s *stepping) stepped() {
 	s.o.Told.Phase = phase
 	switch phase {
 	case change.Changed:
-		s.post("set", s.thread(), card.Card{Tone: card.Done, Title: truth(s.o, s.r), Text: []string{fromHere(s.policy, s.o)}})
+		s.post("set", s.thread(), card.Card{Tone: card.Done, Title: headline(s.o, s.r), Text: []string{fromHere(s.policy, s.o)}})
 		s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
 		s.midnight()
 	case change.Ended:
@@ -271,10 +272,10 @@ func (s *stepping) stepped() {
 func (s *stepping) questions() {
 	asked := map[change.Key]string{}
 	for _, t := range change.Next(s.r) {
-		if t.Do != change.DoAsk {
+		st, _ := s.r.Step(t.Key)
+		if t.Do != change.DoAsk || st.State == change.Failed {
 			continue
 		}
-		st, _ := s.r.Step(t.Key)
 		asked[t.Key] = string(st.State) + strconv.FormatBool(st.Back) + st.At.String()
 		if s.o.Told.Asked[t.Key] != asked[t.Key] {
 			s.post("ask/"+string(t.Key), s.thread(), stepCard(s.o, st))
@@ -285,9 +286,42 @@ func (s *stepping) questions() {
 			s.post("ask/"+string(st.Key), s.thread(), card.Card{Title: stepName(st), Text: []string{stepWord(st) + by(st)}})
 		}
 	}
+	for _, back := range []bool{false, true} {
+		s.failures(asked, back)
+	}
 	if s.o.Told.Asked = asked; len(asked) == 0 {
 		s.o.Told.Asked = nil
 	}
+}
+
+// failures asks once about all steps that did not work, when the engine has nothing left to try.
+func (s *stepping) failures(asked map[change.Key]string, back bool) {
+	name := change.Key("failed/" + strconv.FormatBool(back))
+	steps := failed(s.r, back)
+	was := s.o.Told.Asked[name]
+	switch {
+	case len(steps) == 0 && was != "":
+		s.post(string(name)+"/"+was, s.thread(), card.Card{Title: "Answered, by " + orElse(s.e.By.Name, "the bot"), Text: []string{headline(s.o, s.r)}})
+	case len(steps) > 0 && engineWork(s.r):
+		if was != "" {
+			asked[name] = was
+		}
+	case len(steps) > 0:
+		asked[name] = failedState(steps)
+		if was != asked[name] {
+			s.post(string(name)+"/"+asked[name], s.thread(), failedCard(s.o, steps, back))
+		}
+	}
+}
+
+func failed(r change.Record, back bool) []change.Step {
+	var out []change.Step
+	for _, st := range r.Steps {
+		if st.State == change.Failed && st.Back == back {
+			out = append(out, st)
+		}
+	}
+	return out
 }
 
 func by(st change.Step) string {
@@ -435,7 +469,7 @@ func (s *stepping) climb() {
 		return
 	}
 	c := deadlineCard(s.policy, s.o, s.r, over, missed)
-	name := "deadline" + strconv.Itoa(s.o.Rung)
+	name := fmt.Sprintf("deadline/%d/%d", s.o.Deadline.Unix(), s.o.Rung) // a new message: an edited one rings nowhere
 	var mention []string
 	for _, where := range to {
 		switch where {
@@ -529,7 +563,7 @@ func (s *stepping) readings(r Readings) {
 	switch r.For {
 	case "restore":
 		s.e.By = r.By
-		s.post("restore", s.thread(), restoreCard(s.policy, s.o, s.r, r, s.e.At))
+		s.post("restore/"+s.e.ID, s.thread(), restoreCard(s.policy, s.o, s.r, r, s.e.At))
 	case "settle":
 		for _, st := range s.r.Steps {
 			now, ok := r.Values[st.Key]
@@ -547,9 +581,9 @@ func (s *stepping) readings(r Readings) {
 }
 
 func (s *stepping) drift(st change.Step, now change.Value, text string) {
-	drift := map[change.Key][]string{}
-	for k, v := range s.o.Told.Drift {
-		drift[k] = v
+	drift := maps.Clone(s.o.Told.Drift)
+	if drift == nil {
+		drift = map[change.Key][]string{}
 	}
 	drift[st.Key] = append(slices.Clone(drift[st.Key]), now.Text)
 	s.o.Told.Drift = drift

@@ -64,7 +64,9 @@ func (s *stepping) press(p Press) {
 	switch a.Verb {
 	case "restore", "putback", "some", "some-send":
 		s.restore(a, p.Fields)
-	case "retry", "overwrite", "leave", "leave-send", "name", "name-send":
+	case "retry", "leave-failed", "leave-failed-send":
+		s.answerFailed(a, p.Fields)
+	case "overwrite", "leave", "leave-send", "name", "name-send":
 		s.answer(a, p.Fields)
 	case "extend":
 		s.extend(a)
@@ -162,9 +164,6 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 	}
 	resume := Resume{Key: st.Key, Seen: st.State}
 	switch a.Verb {
-	case "retry":
-		resume.Answer = change.Retry
-		s.note("retry", "%s: try again, says %s", stepName(st), s.e.By.Name)
 	case "overwrite":
 		if a.Arg != fingerprint(st) {
 			s.tell(card.Card{Title: stepName(st) + " has changed again", Text: []string{"It now shows: " + st.Now.Text}})
@@ -177,7 +176,7 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 			card.Input{ID: "reason", Kind: card.Text, Label: "Why", Value: "it is right as it is"})})
 		return
 	case "leave-send":
-		resume.Answer, resume.Reason = change.Leave, strings.TrimSpace(fields["reason"])
+		resume.Answer, resume.Reason = change.Leave, plain(strings.TrimSpace(fields["reason"]))
 		if resume.Reason == "" {
 			s.tell(card.Card{Title: "Please say why it is left as it is", Text: []string{"Nothing was changed."}})
 			return
@@ -197,6 +196,35 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 		s.note("name", "%s: the value before was %q, says %s", stepName(st), v.Text, s.e.By.Name)
 	}
 	s.do(resume)
+}
+
+// answerFailed takes what a person says about all steps that did not work.
+func (s *stepping) answerFailed(a Action, fields map[string]string) {
+	steps := failed(s.r, a.Arg == "true")
+	if len(steps) == 0 || failedState(steps) != a.State {
+		s.tell(card.Card{Title: "That question is no longer open", Text: []string{headline(s.o, s.r), "Nothing was changed by your press."}})
+		return
+	}
+	resume := Resume{Seen: change.Failed, Answer: change.Retry}
+	switch a.Verb {
+	case "leave-failed":
+		s.do(Form{Card: formCard("Leave them as they are?", "Leave them", Action{Outage: s.o.ID, Verb: "leave-failed-send", State: a.State, Arg: a.Arg}.Encode(),
+			card.Input{ID: "reason", Kind: card.Text, Label: "Why"})})
+		return
+	case "leave-failed-send":
+		resume.Answer, resume.Reason = change.Leave, plain(strings.TrimSpace(fields["reason"]))
+		if resume.Reason == "" {
+			s.tell(card.Card{Title: "Please say why they are left as they are", Text: []string{"Nothing was changed."}})
+			return
+		}
+		s.note("leave", "%s: left as they are: %s, says %s", names(steps), resume.Reason, s.e.By.Name)
+	default:
+		s.note("retry", "%s: try again, says %s", names(steps), s.e.By.Name)
+	}
+	for _, st := range steps {
+		resume.Key = st.Key
+		s.do(resume)
+	}
 }
 
 func (s *stepping) extend(a Action) {
@@ -220,7 +248,7 @@ func (s *stepping) extend(a Action) {
 		if !to.After(from) {
 			to = s.policy.NextOpen(nextMorning(from, s.policy))
 		}
-	} else if d, err := time.ParseDuration(a.Arg); err == nil && d > 0 && d <= 7*24*time.Hour {
+	} else if d, err := time.ParseDuration(a.Arg); err == nil && extendable(a.Arg) {
 		to = from.Add(d)
 	}
 	s.deadline(to)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -111,8 +112,8 @@ func (s *Service) Wait() { s.running.Wait() }
 // Due carries out a timer that was claimed. Timers of others are not touched, and reported as false.
 func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 	if id, ok := strings.CutPrefix(c.ID, workTimers); ok {
-		if strings.HasPrefix(id, drivePrefix) {
-			return true, s.drive(ctx, strings.TrimPrefix(id, drivePrefix), c)
+		if outage, ok := strings.CutPrefix(id, drivePrefix); ok {
+			return true, s.drive(ctx, outage, c)
 		}
 		_, err := s.work(ctx, id, &c)
 		return true, err
@@ -178,7 +179,7 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 		for _, action := range l.Actions {
 			mine := l.Targets[:0:0]
 			for _, r := range all {
-				if r.Action == action && contains(l.Targets, r.Target) {
+				if r.Action == action && (len(l.Targets) == 0 || slices.Contains(l.Targets, r.Target)) {
 					mine = append(mine, r.Target)
 				}
 			}
@@ -199,18 +200,6 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 		}
 	}
 	return c
-}
-
-func contains(targets []string, t string) bool {
-	if len(targets) == 0 {
-		return true
-	}
-	for _, x := range targets {
-		if x == t {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *Service) read(ctx context.Context, t Task) Readings {

@@ -179,6 +179,7 @@ type night struct {
 }
 
 func newNight(t *testing.T, s *stops) *night {
+	t.Helper()
 	n := &night{t: t, dir: t.TempDir(), stops: s, shop: newShop(s), screen: &screen{stops: s, cards: map[string]card.Card{}, posts: map[string]int{}}}
 	n.start()
 	return n

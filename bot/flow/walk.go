@@ -41,9 +41,10 @@ type Walk struct {
 	ID        string            `json:"id"`
 	By        Person            `json:"by"`
 	Place     Place             `json:"place"`
-	Playbook  string            `json:"playbook"` // version
-	Path      []string          `json:"path"`     // node ids; the last is where it stands
-	Turn      int               `json:"turn"`     // counts what was shown; a button of an earlier turn is late
+	Playbook  string            `json:"playbook"`      // version
+	Path      []string          `json:"path"`          // node ids; the last is where it stands
+	Card      int               `json:"card,omitzero"` // counts its messages: a new one where the old would not be seen
+	Turn      int               `json:"turn"`          // counts what was shown; a button of an earlier turn is late
 	Stage     Stage             `json:"stage"`
 	Join      string            `json:"join,omitzero"`   // the open outage that it adds to
 	Joined    bool              `json:"joined,omitzero"` // the person knows of the open outage of this branch
@@ -81,6 +82,8 @@ func private(e Event) Place {
 }
 
 func (w Walk) at() string { return w.Path[len(w.Path)-1] }
+
+func (w Walk) message() string { return "walk:" + w.ID + "/" + strconv.Itoa(w.Card) }
 
 func (w Walk) action(verb, arg string) string {
 	return Action{Walk: w.ID, Verb: verb, State: strconv.Itoa(w.Turn), Arg: arg}.Encode()
@@ -139,7 +142,7 @@ func (s *walking) node() tree.Node {
 func (s *walking) show(draw func() card.Card) {
 	s.w.Turn++
 	s.w.Last = s.e.At
-	s.do(Show{Message: "walk:" + s.w.ID, Place: s.w.Place, Card: draw()}, Remind{endTimer, s.e.At.Add(walkLife)})
+	s.do(Show{Message: s.w.message(), Place: s.w.Place, Card: draw()}, Remind{endTimer, s.e.At.Add(walkLife)})
 }
 
 // tell shows the person something beside the walk's card, which stays as it is.
@@ -151,7 +154,7 @@ func (s *walking) tell(c card.Card) {
 func (s *walking) end(how string, c card.Card) {
 	s.w.Stage, s.w.Ended, s.w.Resources = Over, how, nil
 	s.w.Turn++
-	s.do(Show{Message: "walk:" + s.w.ID, Place: s.w.Place, Card: c}, Remind{Timer: endTimer}, Remind{Timer: notYetTimr},
+	s.do(Show{Message: s.w.message(), Place: s.w.Place, Card: c}, Remind{Timer: endTimer}, Remind{Timer: notYetTimr},
 		Audit{What: "walk ended", Data: map[string]string{"how": how}})
 }
 
@@ -332,6 +335,7 @@ func (s *walking) press(p Press) {
 	if a.Verb == "continue" {
 		s.w.Place = private(s.e)
 		s.w.Turn++
+		s.w.Card++
 		s.again()
 		return
 	}
@@ -483,6 +487,7 @@ func (s *walking) due(d Due) {
 	case endTimer:
 		s.end("nothing happened for a day", card.Card{Title: "This card is a day old", Text: []string{"Nothing was changed. Type /outage to begin again."}})
 	case notYetTimr:
+		s.w.Card++ // an edited message rings nowhere
 		s.enter()
 	}
 }
@@ -540,7 +545,7 @@ func (s *walking) inputs(f map[string]string) {
 	in, errs := s.w.Inputs, map[string]string{}
 	if v, ok := f["targets"]; ok {
 		in.Targets = nil
-		for _, t := range strings.Split(v, "\n") {
+		for t := range strings.SplitSeq(v, "\n") {
 			if t == "" {
 				continue
 			}

@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -25,6 +24,8 @@ func words(d time.Duration) string {
 	d = d.Round(time.Minute)
 	h, m := int(d.Hours()), int(d.Minutes())%60
 	switch {
+	case d == 0:
+		return "less than a minute"
 	case h == 0:
 		return fmt.Sprintf("%d min", m)
 	case m == 0:
@@ -87,24 +88,27 @@ func capital(channel string) string {
 }
 
 // effect says what an action means to customers.
-type effect struct{ do, set, not, back string }
+type effect struct{ many, do, set, not, back string }
 
 func effectOf(action string) effect {
 	switch action {
 	case change.CloseChat:
-		return effect{do: "Close %s now", set: "%s CLOSED", not: "%s STILL OPEN", back: "%s open again"}
+		return effect{many: "apps", do: "Close %s now", set: "%s CLOSED", not: "%s STILL OPEN", back: "%s open again"}
 	case change.PhonesToVoicemail:
-		return effect{do: "Send %s to voicemail now", set: "callers of %s hear voicemail", not: "callers of %s STILL reach nobody", back: "%s as before"}
+		return effect{many: "numbers", do: "Send %s to voicemail now", set: "callers of %s hear voicemail", not: "callers of %s STILL reach nobody", back: "%s as before"}
 	}
-	return effect{do: "Change %s now", set: "%s CHANGED", not: "%s NOT YET CHANGED", back: "%s as before"}
+	return effect{many: "settings", do: "Change %s now", set: "%s CHANGED", not: "%s NOT YET CHANGED", back: "%s as before"}
 }
 
-// some names targets, or counts them where they are many.
-func some(labels []string) string {
-	if len(labels) > 3 {
-		return strconv.Itoa(len(labels)) + " of them"
+// some names targets, or counts them where they are many: "8 of 12 numbers".
+func some(labels []string, all int, many string) string {
+	switch {
+	case len(labels) <= 3 && (all <= 3 || len(labels) == 1):
+		return list(labels)
+	case len(labels) == all:
+		return fmt.Sprintf("all %d %s", all, many)
 	}
-	return list(labels)
+	return fmt.Sprintf("%d of %d %s", len(labels), all, many)
 }
 
 // truth is what customers meet now: the headline. The first step of a target is the one that they notice.
@@ -113,27 +117,29 @@ func truth(o Outage, r change.Record) string {
 		return o.Leaf.Title
 	}
 	type group struct {
-		format string
-		labels []string
+		action, format string
+		labels         []string
 	}
 	var groups []group
+	all := map[string]int{}
 	seen := map[string]bool{}
 	for _, st := range r.Steps {
 		if seen[st.Action+st.Target] {
 			continue
 		}
 		seen[st.Action+st.Target] = true
+		all[st.Action]++
 		f := stepTruth(st)
-		i := slices.IndexFunc(groups, func(g group) bool { return g.format == f })
+		i := slices.IndexFunc(groups, func(g group) bool { return g.action == st.Action && g.format == f })
 		if i < 0 {
-			groups = append(groups, group{format: f})
+			groups = append(groups, group{action: st.Action, format: f})
 			i = len(groups) - 1
 		}
 		groups[i].labels = append(groups[i].labels, st.Label)
 	}
-	var out []string
-	for _, g := range groups {
-		out = append(out, fmt.Sprintf(g.format, some(g.labels)))
+	out := make([]string, len(groups))
+	for i, g := range groups {
+		out[i] = fmt.Sprintf(g.format, some(g.labels, all[g.action], effectOf(g.action).many))
 	}
 	return strings.Join(out, " · ")
 }
@@ -152,7 +158,15 @@ func stepTruth(st change.Step) string {
 }
 
 func headline(o Outage, r change.Record) string {
-	return card.Shorten(capital(o.Channel)+" – "+truth(o, r), card.MaxTitle)
+	text := truth(o, r)
+	switch {
+	case o.Ended == nil || len(r.Steps) > 0:
+	case o.Ended.How == "works":
+		text = "works again: " + text
+	default:
+		text = "over: " + text
+	}
+	return card.Shorten(capital(o.Channel)+" – "+text, card.MaxTitle)
 }
 
 func stepName(st change.Step) string { return st.Label + ", " + st.Name }
@@ -226,8 +240,8 @@ func withWays(text string, p Policy, open []Outage, channel string) string {
 func waysText(p Policy, open []Outage, channel string) string {
 	var out []string
 	for _, w := range p.Ways {
-		down := w.Channel == channel || slices.ContainsFunc(open, func(o Outage) bool { return o.Channel == w.Channel })
-		if !down {
+		down := slices.ContainsFunc(open, func(o Outage) bool { return takesDown(o.Channel, w.Channel) })
+		if !down && !takesDown(channel, w.Channel) {
 			out = append(out, w.Text)
 		}
 	}
@@ -235,4 +249,10 @@ func waysText(p Policy, open []Outage, channel string) string {
 		return "try again later"
 	}
 	return strings.Join(out, ", or ")
+}
+
+// takesDown reports whether an outage of one channel makes another useless to customers. Where nobody can log in,
+// nobody answers at once; what can wait for an answer still arrives.
+func takesDown(broken, channel string) bool {
+	return broken == channel || broken == "login" && (channel == "voice" || channel == "chat")
 }

@@ -154,12 +154,14 @@ func (t *Terminal) Run(ctx context.Context, in io.Reader) error {
 	}
 }
 
+func (t *Terminal) say(format string, args ...any) { fmt.Fprintf(t.config.Out, format, args...) }
+
 func (t *Terminal) prompt() {
 	if !t.changed {
 		return
 	}
 	t.changed = false
-	fmt.Fprint(t.config.Out, "\n> ")
+	t.say("\n> ")
 }
 
 // Line takes one typed line and returns when all that it caused has settled.
@@ -178,7 +180,7 @@ func (t *Terminal) Line(ctx context.Context, line string) error {
 	}
 	if extra, ok := t.config.Extras[words[0]]; ok {
 		if err := extra(ctx, words[1:], t.config.Out); err != nil {
-			fmt.Fprintln(t.config.Out, "  "+safe(err.Error()))
+			t.say("  %s\n", safe(err.Error()))
 		}
 		return t.config.Settle(ctx)
 	}
@@ -188,7 +190,7 @@ func (t *Terminal) Line(ctx context.Context, line string) error {
 	if c, b, ok := t.buttonOf(words); ok {
 		return t.press(ctx, who, c, b)
 	}
-	fmt.Fprintf(t.config.Out, "  Type /outage, the number of a button such as %d.1, or @name before either. /outage help lists more.\n", max(1, t.newest+1))
+	t.say("  Type /outage, the number of a button such as %d.1, or @name before either. /outage help lists more.\n", max(1, t.newest+1))
 	return nil
 }
 
@@ -212,13 +214,13 @@ func (t *Terminal) buttonOf(words []string) (cardAt, button int, ok bool) {
 
 func (t *Terminal) press(ctx context.Context, who string, c, b int) error {
 	if c < 0 || c >= len(t.cards) || b < 0 || b >= len(t.cards[c].buttons) {
-		fmt.Fprintln(t.config.Out, "  There is no such button now. Nothing was pressed.")
+		t.say("  There is no such button now. Nothing was pressed.\n")
 		return nil
 	}
 	button := t.cards[c].buttons[b]
 	if button.Sure != nil {
 		t.asking[who] = question{sure: &button}
-		fmt.Fprintf(t.config.Out, "  %s %s\n  [1] %s\n  [2] %s\n", safe(button.Sure.Title), safe(button.Sure.Text), safe(button.Sure.Yes), safe(button.Sure.No))
+		t.say("  %s %s\n  [1] %s\n  [2] %s\n", safe(button.Sure.Title), safe(button.Sure.Text), safe(button.Sure.Yes), safe(button.Sure.No))
 		return nil
 	}
 	return t.send(ctx, who, button.Action, nil)
@@ -241,7 +243,7 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 		Place: flow.Place{Platform: Platform, Channel: t.config.Channel}, What: what,
 	})
 	if err != nil {
-		fmt.Fprintf(t.config.Out, "  I cannot remember for you right now, so nothing was started (%s). Please try again.\n", safe(err.Error()))
+		t.say("  I cannot remember for you right now, so nothing was started (%s). Please try again.\n", safe(err.Error()))
 		return nil
 	}
 	r := <-reply
@@ -249,7 +251,7 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 		return err
 	}
 	if r.Form != nil {
-		fmt.Fprintf(t.config.Out, "\nForm for @%s: %s\n", who, safe(r.Form.Title))
+		t.say("\nForm for @%s: %s\n", who, safe(r.Form.Title))
 		t.next(who, question{form: r.Form.Form, fields: map[string]string{}})
 		return nil
 	}
@@ -269,13 +271,13 @@ func (t *Terminal) answer(ctx context.Context, who string, q question, text stri
 		if yes := strings.TrimSpace(text); yes == "1" || strings.EqualFold(yes, "yes") {
 			return t.send(ctx, who, q.sure.Action, nil)
 		}
-		fmt.Fprintln(t.config.Out, "  Not done. Nothing was changed.")
+		t.say("  Not done. Nothing was changed.\n")
 		return nil
 	}
 	in := q.form.Inputs[q.at]
 	if strings.TrimSpace(text) == "/cancel" {
 		delete(t.asking, who)
-		fmt.Fprintln(t.config.Out, "  The form is closed. Nothing was changed.")
+		t.say("  The form is closed. Nothing was changed.\n")
 		return nil
 	}
 	value, ok := in.Value, true
@@ -296,7 +298,7 @@ func (t *Terminal) answer(ctx context.Context, who string, q question, text stri
 		value, ok = choose(in, text)
 	}
 	if !ok {
-		fmt.Fprintln(t.config.Out, "  Please give the number of one of them.")
+		t.say("  Please give the number of one of them.\n")
 		t.asking[who] = q
 		return nil
 	}
@@ -315,25 +317,29 @@ func (t *Terminal) next(who string, q question) {
 	t.asking[who] = q
 	in := q.form.Inputs[q.at]
 	if in.Error != "" {
-		fmt.Fprintf(t.config.Out, "  Not taken: %s\n", safe(in.Error))
+		t.say("  Not taken: %s\n", safe(in.Error))
 	}
-	fmt.Fprintf(t.config.Out, "  %s", safe(in.Label))
+	t.say("  %s", safe(in.Label))
 	if in.Hint != "" {
-		fmt.Fprintf(t.config.Out, " (%s)", safe(in.Hint))
+		t.say(" (%s)", safe(in.Hint))
 	}
-	fmt.Fprintln(t.config.Out)
+	t.say("\n")
 	for i, o := range in.Options {
-		fmt.Fprintf(t.config.Out, "    [%d] %s\n", i+1, safe(o.Label))
+		t.say("    [%d] %s\n", i+1, safe(o.Label))
 	}
 	how := map[card.InputKind]string{
 		card.Text: "type it", card.Long: "type it, and a line with only a dot at its end",
 		card.Choice: "give one number", card.Many: "give one or more numbers",
 	}[in.Kind]
 	if in.Value != "" {
-		fmt.Fprintf(t.config.Out, "    Now: %s\n    Enter keeps it; else %s. /cancel closes the form.\n", safe(label(in)), how)
+		now := strings.Split(label(in), "\n")
+		for i, line := range now {
+			now[i] = safe(line)
+		}
+		t.say("    Now: %s\n    Enter keeps it; else %s. /cancel closes the form.\n", strings.Join(now, "\n         "), how)
 		return
 	}
-	fmt.Fprintf(t.config.Out, "    Please %s. /cancel closes the form.\n", how)
+	t.say("    Please %s. /cancel closes the form.\n", how)
 }
 
 // label is an input's present value as people read it.
