@@ -1,0 +1,288 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"switchback/bot/card"
+	"switchback/bot/flow"
+	"switchback/handlers"
+	"switchback/store"
+)
+
+var errCut = errors.New("the connection was cut")
+
+// sending is an outbox over a store of its own, with a chat platform that writes down what it is sent.
+type sending struct {
+	t      *testing.T
+	kept   store.Flow
+	worker *handlers.Worker
+	posts  int
+	got    []string           // "message title", and where it went
+	answer map[string]error   // what sending a title gives
+	during func(title string) // what happens while a title is sent
+}
+
+// inBubble runs a test in fake time, over a new store.
+func inBubble(t *testing.T, f func(t *testing.T, s *sending)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		file, err := store.OpenVolatile(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		s := &sending{t: t, kept: store.Flow{Store: file}, answer: map[string]error{}}
+		s.worker = &handlers.Worker{Timers: s.kept, Outbox: handlers.NewOutbox(s.kept, map[string]handlers.Sender{"chat": s})}
+		f(t, s)
+	})
+}
+
+func (s *sending) Send(_ context.Context, p flow.Post, to handlers.Target) (string, error) {
+	title := p.Card.Title
+	line := p.Message + " " + title
+	if to.Ref != "" {
+		line += " edits " + to.Ref
+	}
+	if p.Place.Thread != "" {
+		line += fmt.Sprintf(" under %q", to.Thread)
+	}
+	s.got = append(s.got, line)
+	if s.during != nil {
+		s.during(title)
+	}
+	return "ref-" + p.Message, s.answer[title]
+}
+
+func place() flow.Place { return flow.Place{Platform: "chat", Channel: "C1"} }
+
+// post puts one version of a message onto its lane, in a commit of its own.
+func (s *sending) post(message, title string, to flow.Place) {
+	s.t.Helper()
+	s.posts++
+	p := flow.Post{ID: fmt.Sprintf("p%03d", s.posts), Place: to, Message: message, Card: card.Card{Title: title}}
+	if err := s.kept.Save(s.t.Context(), flow.Save{Posts: []flow.Post{p}}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// run carries out what is due now, and returns what was sent by it.
+func (s *sending) run() []string {
+	s.t.Helper()
+	s.got = nil
+	if _, err := s.worker.Step(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	return s.got
+}
+
+func (s *sending) wantSent(want ...string) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, s.run()); diff != "" {
+		s.t.Errorf("sent (-want +got):\n%s", diff)
+	}
+}
+
+// wantEmpty wants that nothing waits, and that nothing is due in the next hour.
+func (s *sending) wantEmpty() {
+	s.t.Helper()
+	if settled, err := s.kept.Settled(s.t.Context()); !settled || err != nil {
+		s.t.Errorf("Settled = %v, %v, want nothing left to send", settled, err)
+	}
+	time.Sleep(time.Hour)
+	s.wantSent()
+}
+
+func TestOutboxKeepsTheOrder(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		s.post("z", "first", place())
+		s.post("a", "second", place())
+		s.post("m", "third", place())
+		s.wantSent("z first", "a second", "m third")
+		s.wantEmpty()
+	})
+}
+
+// A message that changes faster than it is sent shows its newest state once, at its first turn.
+func TestOutboxSendsTheNewest(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		s.post("home", "closing", place())
+		s.post("note", "hello", place())
+		s.post("home", "closed 1 of 2", place())
+		s.post("home", "closed", place())
+		s.wantSent("home closed", "note hello")
+		s.post("home", "open again", place())
+		s.wantSent("home open again edits ref-home")
+		s.wantEmpty()
+	})
+}
+
+func TestOutboxLeavesOutWhatIsShownAlready(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		s.post("home", "closed", place())
+		s.wantSent("home closed")
+		s.post("home", "closed", place())
+		s.wantSent()
+		s.post("home", "open again", place())
+		s.post("home", "closed", place()) // back to what is shown, before anybody saw the other
+		s.wantSent()
+		s.wantEmpty()
+	})
+}
+
+// A thread is known by our own name of its parent; the platform's name comes from when that was sent.
+func TestOutboxFindsTheThread(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		under := place()
+		under.Thread = "home"
+		s.post("home", "closed", place())
+		s.post("line", "since 02:10", under)
+		s.wantSent("home closed", `line since 02:10 under "ref-home"`)
+		s.wantEmpty()
+	})
+}
+
+func TestOutboxWaitsAsLongAsItIsTold(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		s.post("a", "first", place())
+		s.post("b", "second", place())
+		s.answer["first"] = fmt.Errorf("rate limit: %w", handlers.Later{After: 40 * time.Second})
+		s.wantSent("a first") // and not the second: order is kept
+		time.Sleep(39 * time.Second)
+		s.wantSent()
+		delete(s.answer, "first")
+		time.Sleep(time.Second)
+		s.wantSent("a first", "b second")
+		s.wantEmpty()
+	})
+}
+
+func TestOutboxLanesDoNotWaitForEachOther(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		other := flow.Place{Platform: "chat", Channel: "C2"}
+		s.post("a", "first", place())
+		s.post("b", "elsewhere", other)
+		s.answer["first"] = handlers.Later{After: time.Hour}
+		s.wantSent("a first", "b elsewhere")
+	})
+}
+
+func TestOutboxDropsWhatIsGone(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		s.post("a", "first", place())
+		s.post("b", "second", place())
+		s.answer["first"] = fmt.Errorf("message_not_found: %w", handlers.ErrGone)
+		s.wantSent("a first", "b second")
+		s.wantEmpty()
+	})
+}
+
+// Where nobody knows whether it arrived, everything is kept in order and sent again after a few seconds.
+func TestOutboxTriesAgain(t *testing.T) {
+	inBubble(t, func(_ *testing.T, s *sending) {
+		s.post("a", "first", place())
+		s.post("b", "second", place())
+		s.answer["first"] = errCut
+		s.wantSent("a first")
+		s.wantSent() // not at once
+		time.Sleep(5 * time.Second)
+		s.wantSent("a first")
+		delete(s.answer, "first")
+		time.Sleep(5 * time.Second)
+		s.wantSent("a first", "b second")
+		s.wantEmpty()
+	})
+}
+
+// A place on a platform that this program does not serve (any more) keeps what waits for it, and disturbs no other.
+func TestOutboxKeepsWhatItCannotSend(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *sending) {
+		s.post("a", "nobody", flow.Place{Platform: "telex", Channel: "T1"})
+		s.post("b", "somebody", place())
+		s.wantSent("b somebody")
+		if left, err := s.kept.Lane(t.Context(), "telex/T1"); len(left) != 1 || err != nil {
+			t.Errorf("Lane = %v, %v, want what waits", left, err)
+		}
+	})
+}
+
+// What is posted while the lane is being sent is sent too: at once or at the next step, and never lost.
+func TestOutboxLosesNothingThatComesMeanwhile(t *testing.T) {
+	for name, answer := range map[string]error{"sent": nil, "later": handlers.Later{After: time.Minute}, "gone": handlers.ErrGone, "unknown": errCut} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, s *sending) {
+				s.answer["first"] = answer
+				s.during = func(title string) {
+					if title == "first" {
+						s.post("b", "second", place())
+						s.post("a", "first, changed", place())
+						s.during = nil
+					}
+				}
+				s.post("a", "first", place())
+				s.run()
+				delete(s.answer, "first")
+				all := s.got
+				for range 3 {
+					time.Sleep(time.Minute)
+					all = append(all, s.run()...)
+				}
+				var last, second int
+				for i, line := range all {
+					switch line {
+					case "a first, changed", "a first, changed edits ref-a":
+						last = i + 1
+					case "b second":
+						second = i + 1
+					}
+				}
+				if last == 0 || second == 0 || len(all) > 3 {
+					t.Errorf("sent %q, want the first, its change, and the second, each once", all)
+				}
+				s.wantEmpty()
+			})
+		})
+	}
+}
+
+// dying is a store whose commits end: the process stops between the platform's answer and the note of it.
+type dying struct {
+	store.Store
+	after int // commits
+}
+
+func (d *dying) Commit(ctx context.Context, c store.Commit) (uint64, error) {
+	if d.after--; d.after < 0 {
+		return 0, errCut
+	}
+	return d.Store.Commit(ctx, c)
+}
+
+// Killed after a send and before it was noted, the outbox sends again: a card twice is better than none.
+func TestOutboxAfterACrash(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *sending) {
+		s.post("a", "first", place())
+		s.post("b", "second", place())
+		dead := store.Flow{Store: &dying{Store: s.kept.Store, after: 1}}
+		claims, err := dead.Claim(t.Context(), 30*time.Second, 1)
+		if err != nil || len(claims) != 1 {
+			t.Fatalf("Claim = %v, %v", claims, err)
+		}
+		if err := handlers.NewOutbox(dead, map[string]handlers.Sender{"chat": s}).Run(t.Context(), claims[0]); err == nil {
+			t.Error("Run over a dead store gave no error")
+		}
+		if diff := cmp.Diff([]string{"a first", "b second"}, s.got); diff != "" {
+			t.Fatalf("sent before the crash (-want +got):\n%s", diff)
+		}
+		s.wantSent() // the claim of the dead process still holds
+		time.Sleep(30 * time.Second)
+		s.wantSent("b second")
+		s.wantEmpty()
+	})
+}
