@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"an absent document has version 0", absent},
 		{"documents come in the order asked, at the version of their commit", documents},
 		{"any bytes and names are kept", bytesKept},
+		{"what was read is the reader's own", own},
 		{"list gives sorted names", list},
 		{"a check that fails writes nothing", conflict},
 		{"a check that is not written is checked too", checkOnly},
@@ -46,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"due timers are claimed, oldest first", claimed},
 		{"a timer is never early, and is kept to the millisecond", rounded},
 		{"a claim hides its timer until its lease runs out", leaseEnds},
+		{"what comes back goes behind what has waited", queued},
 		{"two that claim share nothing", claimRace},
 		{"a commit under a lost lease is fenced", fenced},
 		{"a lease that ran out is good until somebody takes it", late},
@@ -102,6 +104,20 @@ func bytesKept(t test) {
 		Checks: []store.Check{{Key: "nil"}}, Puts: []store.Put{{Key: "nil"}},
 	})
 	t.wantDocs(doc("nil", 7, ""))
+}
+
+func own(t test) {
+	t.wantCommit(1, put("a", 0, "A"))
+	docs, err := t.store.Get(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs[0].Data[0] = 'B'
+	t.wantDocs(doc("a", 1, "A"))
+	c := put("a", 1, "C")
+	t.wantCommit(2, c)
+	c.Puts[0].Data[0] = 'D'
+	t.wantDocs(doc("a", 2, "C"))
 }
 
 func list(t test) {
@@ -392,6 +408,17 @@ func leaseEnds(t test) {
 		t.Errorf("the second claim says that it was due at %s, want %s, as set", second[0].At, first[0].At)
 	}
 	t.wantClaims()
+}
+
+// queued: work that fails each time must not keep the rest from its turn.
+func queued(t test) {
+	t.mustCommit(store.Commit{Timers: []store.Timer{{ID: "fails", At: past(2)}, {ID: "waits", At: past(1)}}})
+	for _, want := range []string{"fails", "waits"} {
+		claims, err := t.store.Claim(t.Context(), 0, 1) // the lease runs out at once
+		if err != nil || len(claims) != 1 || claims[0].ID != want {
+			t.Fatalf("Claim = %+v, %v, want %s", claims, err, want)
+		}
+	}
 }
 
 func claimRace(t test) {
