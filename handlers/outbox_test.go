@@ -30,7 +30,7 @@ type sending struct {
 }
 
 // inBubble runs a test in fake time, over a new store.
-func inBubble(t *testing.T, f func(t *testing.T, s *sending)) {
+func inBubble(t *testing.T, f func(s *sending)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		file, err := store.OpenVolatile(t.TempDir())
@@ -40,7 +40,7 @@ func inBubble(t *testing.T, f func(t *testing.T, s *sending)) {
 		defer file.Close()
 		s := &sending{t: t, kept: store.Flow{Store: file}, answer: map[string]error{}}
 		s.worker = &handlers.Worker{Timers: s.kept, Outbox: handlers.NewOutbox(s.kept, map[string]handlers.Sender{"chat": s})}
-		f(t, s)
+		f(s)
 	})
 }
 
@@ -100,7 +100,7 @@ func (s *sending) wantEmpty() {
 }
 
 func TestOutboxKeepsTheOrder(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("z", "first", place())
 		s.post("a", "second", place())
 		s.post("m", "third", place())
@@ -111,7 +111,7 @@ func TestOutboxKeepsTheOrder(t *testing.T) {
 
 // A message that changes faster than it is sent shows its newest state once, at its first turn.
 func TestOutboxSendsTheNewest(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("home", "closing", place())
 		s.post("note", "hello", place())
 		s.post("home", "closed 1 of 2", place())
@@ -124,7 +124,7 @@ func TestOutboxSendsTheNewest(t *testing.T) {
 }
 
 func TestOutboxLeavesOutWhatIsShownAlready(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("home", "closed", place())
 		s.wantSent("home closed")
 		s.post("home", "closed", place())
@@ -138,7 +138,7 @@ func TestOutboxLeavesOutWhatIsShownAlready(t *testing.T) {
 
 // A thread is known by our own name of its parent; the platform's name comes from when that was sent.
 func TestOutboxFindsTheThread(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		under := place()
 		under.Thread = "home"
 		s.post("home", "closed", place())
@@ -149,7 +149,7 @@ func TestOutboxFindsTheThread(t *testing.T) {
 }
 
 func TestOutboxWaitsAsLongAsItIsTold(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("a", "first", place())
 		s.post("b", "second", place())
 		s.answer["first"] = fmt.Errorf("rate limit: %w", handlers.Later{After: 40 * time.Second})
@@ -164,7 +164,7 @@ func TestOutboxWaitsAsLongAsItIsTold(t *testing.T) {
 }
 
 func TestOutboxLanesDoNotWaitForEachOther(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		other := flow.Place{Platform: "chat", Channel: "C2"}
 		s.post("a", "first", place())
 		s.post("b", "elsewhere", other)
@@ -174,7 +174,7 @@ func TestOutboxLanesDoNotWaitForEachOther(t *testing.T) {
 }
 
 func TestOutboxDropsWhatIsGone(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("a", "first", place())
 		s.post("b", "second", place())
 		s.answer["first"] = fmt.Errorf("message_not_found: %w", handlers.ErrGone)
@@ -185,7 +185,7 @@ func TestOutboxDropsWhatIsGone(t *testing.T) {
 
 // Where nobody knows whether it arrived, everything is kept in order and sent again after a few seconds.
 func TestOutboxTriesAgain(t *testing.T) {
-	inBubble(t, func(_ *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("a", "first", place())
 		s.post("b", "second", place())
 		s.answer["first"] = errCut
@@ -202,12 +202,12 @@ func TestOutboxTriesAgain(t *testing.T) {
 
 // A place on a platform that this program does not serve (any more) keeps what waits for it, and disturbs no other.
 func TestOutboxKeepsWhatItCannotSend(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("a", "nobody", flow.Place{Platform: "telex", Channel: "T1"})
 		s.post("b", "somebody", place())
 		s.wantSent("b somebody")
-		if left, err := s.kept.Lane(t.Context(), "telex/T1"); len(left) != 1 || err != nil {
-			t.Errorf("Lane = %v, %v, want what waits", left, err)
+		if left, err := s.kept.Lane(s.t.Context(), "telex/T1"); len(left) != 1 || err != nil {
+			s.t.Errorf("Lane = %v, %v, want what waits", left, err)
 		}
 	})
 }
@@ -216,7 +216,7 @@ func TestOutboxKeepsWhatItCannotSend(t *testing.T) {
 func TestOutboxLosesNothingThatComesMeanwhile(t *testing.T) {
 	for name, answer := range map[string]error{"sent": nil, "later": handlers.Later{After: time.Minute}, "gone": handlers.ErrGone, "unknown": errCut} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *sending) {
+			inBubble(t, func(s *sending) {
 				s.answer["first"] = answer
 				s.during = func(title string) {
 					if title == "first" {
@@ -243,7 +243,7 @@ func TestOutboxLosesNothingThatComesMeanwhile(t *testing.T) {
 					}
 				}
 				if last == 0 || second == 0 || len(all) > 3 {
-					t.Errorf("sent %q, want the first, its change, and the second, each once", all)
+					s.t.Errorf("sent %q, want the first, its change, and the second, each once", all)
 				}
 				s.wantEmpty()
 			})
@@ -266,19 +266,19 @@ func (d *dying) Commit(ctx context.Context, c store.Commit) (uint64, error) {
 
 // Killed after a send and before it was noted, the outbox sends again: a card twice is better than none.
 func TestOutboxAfterACrash(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *sending) {
+	inBubble(t, func(s *sending) {
 		s.post("a", "first", place())
 		s.post("b", "second", place())
 		dead := store.Flow{Store: &dying{Store: s.kept.Store, after: 1}}
-		claims, err := dead.Claim(t.Context(), 30*time.Second, 1)
+		claims, err := dead.Claim(s.t.Context(), 30*time.Second, 1)
 		if err != nil || len(claims) != 1 {
-			t.Fatalf("Claim = %v, %v", claims, err)
+			s.t.Fatalf("Claim = %v, %v", claims, err)
 		}
-		if err := handlers.NewOutbox(dead, map[string]handlers.Sender{"chat": s}).Run(t.Context(), claims[0]); err == nil {
-			t.Error("Run over a dead store gave no error")
+		if err := handlers.NewOutbox(dead, map[string]handlers.Sender{"chat": s}).Run(s.t.Context(), claims[0]); err == nil {
+			s.t.Error("Run over a dead store gave no error")
 		}
 		if diff := cmp.Diff([]string{"a first", "b second"}, s.got); diff != "" {
-			t.Fatalf("sent before the crash (-want +got):\n%s", diff)
+			s.t.Fatalf("sent before the crash (-want +got):\n%s", diff)
 		}
 		s.wantSent() // the claim of the dead process still holds
 		time.Sleep(30 * time.Second)
