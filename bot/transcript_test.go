@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 //	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed
 //	> …           is a line that is typed
 //	~ 2h30m       lets time pass
-//	= restart     ends the program, and starts it again
+//	= restart     ends the program, and starts it again; "after 2h" later
 //
 // and everything else is what the program prints. -update rewrites that; the diff is the review.
 func TestTranscripts(t *testing.T) {
@@ -114,6 +114,13 @@ func play(t *testing.T, script string) []byte {
 			s.quiet()
 			fmt.Fprintln(&s.out, line)
 			s.stop()
+			if _, away, ok := strings.Cut(rest, " after "); ok {
+				d, err := time.ParseDuration(away)
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(d)
+			}
 			s.start()
 			continue
 		default:

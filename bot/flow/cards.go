@@ -196,6 +196,13 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 	if later := laterDays(steps, e.At.In(p.Location())); later != "" {
 		ask = "Midnight there comes before " + card.Clock(until) + ", so " + later + " is closed too. " + ask
 	}
+	for _, st := range steps {
+		for _, warning := range named(st.Want.Text, p, e.Desk.Open, n.Channel) {
+			if !slices.Contains(c.Text, warning) {
+				c.Text = append(c.Text, warning)
+			}
+		}
+	}
 	since := "now"
 	if !w.Inputs.Since.IsZero() {
 		since = card.Day(w.Inputs.Since)
@@ -326,6 +333,18 @@ func tellCard(p Policy, n tree.Node, open []Outage) card.Card {
 	}
 }
 
+// named warns of ways to reach us that a text names although they do not work.
+func named(text string, p Policy, open []Outage, channel string) []string {
+	var out []string
+	for _, w := range p.Ways {
+		down := takesDown(channel, w.Channel) || slices.ContainsFunc(open, func(o Outage) bool { return takesDown(o.Channel, w.Channel) })
+		if down && w.Text != "" && strings.Contains(text, w.Text) {
+			out = append(out, "Careful: your text says “"+w.Text+"”, and that does not work now.")
+		}
+	}
+	return out
+}
+
 func supportCard(p Policy, n tree.Node, since time.Time, e Event) card.Card {
 	where := "Administrators and team managers file it inside Gladly."
 	if n.Channel == "login" || p.SupportFormURL != "" {
@@ -408,6 +427,9 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 				btn("todo", "", t.ID, card.Shorten("Done: "+t.Text, card.MaxLabel), card.Plain)
 			}
 		}
+		if len(c.Buttons) < card.MaxButtons {
+			btn("more", "", "", "More…", card.Plain)
+		}
 		c.Notes = append(c.Notes, o.ID)
 		return c
 	}
@@ -433,12 +455,12 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	}
 	if o.Leaf.Kind == tree.Wait {
 		btn("changed", strconv.Itoa(o.Asking.N), "", "It has changed…", card.Plain)
-		btn("later", strconv.Itoa(o.Asking.N), "", "Ask me later", card.Plain)
+		if !r.Open() {
+			btn("later", strconv.Itoa(o.Asking.N), "", "Ask me later", card.Plain)
+		}
 	}
 	c.Buttons = append(c.Buttons, card.Button{Label: "Hand over…", Opens: true, Action: Action{Outage: o.ID, Verb: "handover", State: asIs}.Encode()})
-	if len(c.Buttons) < card.MaxButtons-1 {
-		btn("tell", "", "", "Tell customers", card.Plain)
-	}
+	btn("tell", "", "", "Tell customers", card.Plain)
 	btn("more", "", "", "More…", card.Plain)
 	return c
 }

@@ -72,6 +72,15 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 
 // verb applies a word like restore to the outage that is meant.
 func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string, say func(card.Card)) error {
+	if verb == "restore" && len(rest) == 1 && strings.EqualFold(rest[0], "all") {
+		for _, o := range b.event.Desk.Open { // each is an event of its own: one that fails does not hold up the others
+			e := b.event
+			e.ID, e.What = b.id()+"/"+o.ID, Press{Action: Action{Outage: o.ID, Verb: verb, State: asIs}}
+			b.save.Work = append(b.save.Work, Work{ID: e.ID, Event: &e, After: e.At.Add(takeover)})
+		}
+		say(statusCard(s.policy, b.event.Desk.Open))
+		return nil
+	}
 	o, rest, others := which(b.event, rest)
 	if o == nil {
 		say(whichCard(verb, others))
@@ -138,6 +147,9 @@ func whichCard(verb string, open []Outage) card.Card {
 		return card.Card{Tone: card.Done, Title: "Nothing is open", Text: []string{"/outage history shows what was."}}
 	}
 	c := card.Card{Title: "Which one?", Notes: []string{"Or type: /outage " + verb + " and its name, such as " + open[0].ID + "."}}
+	if verb == "restore" {
+		c.Notes = append(c.Notes, "Or all: /outage restore all. Each shows first what would be put back.")
+	}
 	for _, o := range open[:min(len(open), card.MaxButtons)] {
 		v := verb
 		if verb == "abandon" || verb == "note" || verb == "handover" {
@@ -193,7 +205,7 @@ func helpCard() card.Card {
 			{Name: "/outage", Note: "the menu, what is open, and where you were"},
 			{Name: "/outage chat late", Note: "goes straight there; so do voice, sms, social, email, login"},
 			{Name: "/outage status", Note: "what is open"},
-			{Name: "/outage restore", Note: "put back what was there before"},
+			{Name: "/outage restore", Note: "put back what was there before; restore all: of everything that is open"},
 			{Name: "/outage extend 1h", Note: "ask later; also: extend open"},
 			{Name: "/outage handover @name", Note: "ask somebody to look after it; take: do it yourself"},
 			{Name: "/outage note …", Note: "a line for the timeline"},

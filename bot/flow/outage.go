@@ -201,6 +201,7 @@ func (s *stepping) begun(b Begun) {
 	}
 	if len(b.Steps) > 0 && w.Inputs.Until.After(s.o.Deadline) {
 		s.deadline(w.Inputs.Until)
+		s.afterHours()
 	}
 	s.stepped()
 	s.changed = true
@@ -228,6 +229,23 @@ func (s *stepping) deadline(at time.Time) {
 		s.o.Rung++ // a warning that lies in the past is not given
 	}
 	s.do(Remind{ladderTimer, s.rung(s.o.Rung)})
+}
+
+// afterHours asks, while the team works, who looks after a deadline at which it does not.
+func (s *stepping) afterHours() {
+	at := s.o.Deadline
+	if !s.policy.IsOpen(s.e.At) || s.policy.IsOpen(at) {
+		return
+	}
+	deadline := strconv.FormatInt(at.Unix(), 10)
+	s.post("late/"+deadline, s.owner(), card.Card{
+		Title: "I ask at " + card.Clock(at) + ", when you are closed. Who looks after it then?",
+		Text:  []string{"You do, unless you say something else."},
+		Buttons: []card.Button{
+			{Label: "Hand over…", Opens: true, Action: s.act("handover", asIs, "")},
+			{Label: "Ask at opening time: " + card.Day(s.policy.NextOpen(at)), Action: s.act("extend", deadline, "open")},
+		},
+	})
 }
 
 // rung is when the i-th rung of the ladder falls due; the last one repeats.

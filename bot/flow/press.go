@@ -27,7 +27,9 @@ func (s *stepping) press(p Press) {
 		s.tell(moreCard(s.policy, s.o, s.r))
 		return
 	case "tell":
-		s.tell(tellCard(s.policy, s.o.Leaf, s.e.Desk.Open))
+		c := tellCard(s.policy, s.o.Leaf, s.e.Desk.Open)
+		c.Buttons = []card.Button{s.button("support", "", "Write to Gladly Support")}
+		s.tell(c)
 		return
 	case "support":
 		s.tell(supportCard(s.policy, s.o.Leaf, s.o.Since, s.e))
@@ -252,6 +254,7 @@ func (s *stepping) extend(a Action) {
 		to = from.Add(d)
 	}
 	s.deadline(to)
+	s.afterHours()
 	s.note("extend", "extended to %s by %s", card.Day(to), s.e.By.Name)
 	s.midnight()
 }
@@ -272,7 +275,8 @@ func (s *stepping) addNote(text string) {
 		return
 	}
 	s.note("note", "%s", card.Shorten(plain(text), 1000))
-	s.tell(card.Card{Tone: card.Done, Title: "Added to the timeline of " + s.o.ID})
+	strike := card.Button{Label: "Strike it", Action: s.act("strike", asIs, strconv.Itoa(len(s.o.Timeline)-1))}
+	s.tell(card.Card{Tone: card.Done, Title: "Added to the timeline of " + s.o.ID, Buttons: []card.Button{strike}})
 }
 
 func (s *stepping) strike(arg string) {

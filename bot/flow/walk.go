@@ -52,7 +52,7 @@ type Walk struct {
 	Resources []change.Resource `json:"resources,omitzero"`
 	Plan      []change.Step     `json:"plan,omitzero"` // as previewed, with the values read for it
 	Unread    map[string]string `json:"unread,omitzero"`
-	ShownAt   time.Time         `json:"shown_at,omitzero"` // the preview
+	ShownAt   time.Time         `json:"shown_at,omitzero"` // when the values of the preview were read
 	Last      time.Time         `json:"last"`
 	Ended     string            `json:"ended,omitzero"` // in words
 	Outage    string            `json:"outage,omitzero"`
@@ -233,6 +233,7 @@ func (s *walking) catalogue(c Catalogue) {
 		return
 	}
 	if len(s.w.Plan) == 0 {
+		s.w.ShownAt = s.e.At
 		s.preview("")
 		return
 	}
@@ -286,7 +287,7 @@ func (s *walking) readings(r Readings) {
 
 // take puts the values read into the plan.
 func (s *walking) take(r Readings) {
-	s.w.Plan, s.w.Unread = slices.Clone(s.w.Plan), nil
+	s.w.Plan, s.w.Unread, s.w.ShownAt = slices.Clone(s.w.Plan), nil, s.e.At
 	for i, st := range s.w.Plan {
 		v, ok := r.Values[st.Key]
 		if !ok {
@@ -311,8 +312,9 @@ func differ(a, b []change.Step) []string {
 	return out
 }
 
+// preview shows what will change. The ten minutes of a confirm count from the reading, not from the last look.
 func (s *walking) preview(note string) {
-	s.w.Stage, s.w.ShownAt = Preview, s.e.At
+	s.w.Stage = Preview
 	n := s.node()
 	s.show(func() card.Card {
 		if n.Kind == tree.Wait {

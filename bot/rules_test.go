@@ -1,0 +1,301 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// Each rule of the nights, as far as its parts exist, is told as a short session: what is typed, what must be shown in
+// this order, and what must never be.
+type rule struct {
+	name   string
+	script string
+	shows  []string
+	never  []string
+}
+
+// closing is chat closed at 10:00 in Los Angeles, a Wednesday.
+const closing = `@ 2026-11-25T18:00:00Z
+> /outage chat late
+> 1
+> 1
+`
+
+// atNight is chat closed at 23:10 in Los Angeles, 02:10 in New York, where @ana is.
+const atNight = `@ 2026-11-26T07:10:00Z
+> /outage chat late
+> 1
+> 1
+`
+
+// waiting is an SMS outage that is waited out, at 14:00 in Los Angeles, a Monday.
+const waiting = `@ 2026-11-23T22:00:00Z
+> /outage sms reply
+> 1
+`
+
+func rules() []rule {
+	return []rule{
+		{
+			"R1 each step has a state of its own", "@ 2026-11-25T18:00:00Z\n> /company fault refuse 1\n> /outage chat late\n> 1\n> 1\n",
+			[]string{"Web shop, Wed 25 Nov: 08:00–20:00 → Closed: DID NOT WORK", "Help centre, Wed 25 Nov: 08:00–20:00 → Closed: done"},
+			nil,
+		},
+		{
+			"R3 only the deciding person sees cards before the confirm", "@ 2026-11-25T18:00:00Z\n> /outage chat late\n> 3\n",
+			[]string{"To @ana"},
+			[]string{"In #"},
+		},
+		{
+			"R3 a bare command begins with where you were", "@ 2026-11-25T18:00:00Z\n> /outage chat\n> /outage\n> 2.1\n",
+			[]string{"You were in the middle of: What happens in chat?", "[2.1] Continue", "What happens in chat?"},
+			nil,
+		},
+		{
+			"R5 two presses and no typing from the words", closing,
+			[]string{"[1.1] Close Web shop and Help centre now", "[1] Yes, do it", "CLOSED"},
+			nil,
+		},
+		{
+			"R5 four presses from the menu", "@ 2026-11-25T18:00:00Z\n> /outage\n> 2\n> 1\n> 1\n> 1\n",
+			[]string{"What is affected?", "What happens in chat?", "[1] Yes, do it", "CLOSED"},
+			nil,
+		},
+		{
+			"R6 severity and duration decide, and not yet is an answer", "@ 2026-11-25T18:00:00Z\n> /outage chat late\n> 3\n~ 14m\n~ 1m\n",
+			[]string{"advice for extreme cases", "Severity and duration decide", "Not yet: ask me again in 15 min", "I ask you again at 13:15", "~ 1m", "[2] To @ana:", "Close Web shop and Help centre now"},
+			[]string{"In #"},
+		},
+		{
+			"R7 a button names what the bot does, and asks once more", "@ 2026-11-25T18:00:00Z\n> /outage voice agents\n> 1\n",
+			[]string{"[1.1] Send all 4 numbers to voicemail now", "Send all 4 numbers to voicemail now? Customers notice at once."},
+			[]string{"hear voicemail"},
+		},
+		{
+			"R8 the headline is the customers' truth", closing,
+			[]string{"CHAT – Web shop and Help centre STILL OPEN", "CHAT – Web shop and Help centre CLOSED"},
+			nil,
+		},
+		{
+			"R9 the next weekday is part of the first change, and of the restore", atNight + "> /outage restore\n> 1\n> 1\n> /company settings\n",
+			[]string{
+				"In Gladly it is Wed 25 Nov 23:10 (you: Thu 26 Nov 02:10)", "Thu 26 Nov: 08:00–20:00 → Closed",
+				"Midnight there comes before 06:10, so Thu 26 Nov is closed too", "Web shop, Wed 25 Nov and Thu 26 Nov: 08:00–20:00, as before",
+				"chat/web-shop/hours/thursday: 08:00-20:00", "chat/help-centre/hours/thursday: 08:00-20:00",
+			},
+			nil,
+		},
+		{
+			"R9 asked again half an hour before a midnight that an extension would cross", closing + "> /outage extend 12h\n~ 13h30m\n> 1\n> 1\n> 1\n> /outage restore\n> 1\n> 1\n> /company settings\n",
+			[]string{
+				"Thu 26 Nov is not closed yet", "Close Thu 26 Nov too", "Web shop, Thu 26 Nov: 08:00–20:00 → Closed",
+				"chat/web-shop/hours/wednesday: 08:00-20:00", "chat/web-shop/hours/thursday: 08:00-20:00",
+			},
+			nil,
+		},
+		{
+			"R9 numbers have no weekdays and no midnight", "@ 2026-11-26T07:10:00Z\n> /outage voice agents\n> 1\n> 1\n~ 1h\n",
+			[]string{"Nothing reopens by itself: at 06:10 I ask you."},
+			[]string{"Midnight", "midnight"},
+		},
+		{
+			"R10 the deadline asks and does nothing", atNight + "~ 4h\n> /company\n",
+			[]string{"Nothing reopens by itself: at 06:10 I ask you.", "It is 03:10. Can it be restored?", "Web shop shop.example.com: visitors cannot chat and read: Chat is down"},
+			[]string{"being put back"},
+		},
+		{
+			"R11 the ladder, in opening hours", closing + "~ 3h45m\n~ 15m\n~ 15m\n~ 45m\n~ 1h\n",
+			[]string{
+				"To @ana", "I ask at 17:00 whether it can be restored: in 15 min", "[4.1] Restore…", "[4.2] One hour more", "[4.3] Until opening time", "[4.4] Hand over…",
+				"in the thread of", "It is 14:00. Can it be restored?", "To @ana", "It is 17:00. Can it be restored?",
+				"In #support @sam:", "15 min ago, and nobody decided. @ana looks after it, @sam stands in", "In #support @ana @sam @kim:", "1 h ago", "In #support @ana @sam @kim:", "2 h ago",
+			},
+			nil,
+		},
+		{
+			"R11 at night only the owner", atNight + "~ 4h20m\n~ 45m\n~ 1h\n",
+			[]string{"~ 45m", "To @ana", "The time ran out at"},
+			[]string{"@ana @sam @kim"},
+		},
+		{
+			"R12 what was missed is one line, not a burst", closing + "= restart after 5h20m\n",
+			[]string{"In #support @ana @sam @kim:", "I was away: 3 earlier reminders were not given."},
+			[]string{"restored: in 15 min", "It is 14:00", "15 min ago"},
+		},
+		{
+			"R14 the owner is told once when somebody else restores", closing + "> @sam /outage restore\n> @sam 1\n> @sam 1\n~ 1h\n",
+			[]string{"To @ana", "Restored 13:00 by @sam", "What is left to do stands in #support"},
+			nil,
+		},
+		{
+			"R14 and takes over", closing + "> @kim /outage take\n",
+			[]string{"To @ana", "@kim looks after chat-46l48nm9 now", "Nothing left for you"},
+			nil,
+		},
+		{
+			"R19 who starts what is open is offered to help", closing + "> @sam /outage chat late\n> @sam 1\n",
+			[]string{"This is being worked on already", "@ana looks after it", "Add to it", "covered by the outage that is open"},
+			nil,
+		},
+		{
+			"R25 a restore may be of some, an ended outage may begin again", closing + "> /outage restore\n> 2\n> 1\n> /outage restore\n> 1\n> 1\n> 2.4\n> 2\n> 1\n> 1\n",
+			[]string{"What should be put back?", "CHAT – Web shop open again · Help centre CLOSED", "Web shop and Help centre open again", "Begin again", "Web shop and Help centre CLOSED"},
+			nil,
+		},
+		{
+			"R25 an outage grows", "@ 2026-11-25T18:00:00Z\n> /outage chat late\n> 2\n> 1\n> \n> \n> \n> 1\n> 1\n> 2.5\n> 3\n> 1\n> 1\n",
+			[]string{"CHAT – Web shop CLOSED", "Add numbers or apps…", "Close Help centre now", "CHAT – Web shop and Help centre CLOSED"},
+			nil,
+		},
+		{
+			"R26 the owner stays until the other accepts", closing + "> /outage handover @kim\n> /outage status\n> @kim 4.1\n> /outage status\n",
+			[]string{"To @kim", "@ana asks you to look after an outage", "@ana looks after it", "@kim looks after it"},
+			nil,
+		},
+		{
+			"R26 a deadline outside opening hours asks who looks after it", "@ 2026-11-26T02:00:00Z\n> /outage chat late\n> 1\n> 1\n> 3.2\n",
+			[]string{"when you are closed. Who looks after it then?", "Hand over…", "Ask at opening time: Thu 26 Nov 09:00", "I ask at 06:00"},
+			nil,
+		},
+		{
+			"R29 nobody can log in: one outage, with what can still be done", "@ 2026-11-25T18:00:00Z\n> /outage everything\n> 1\n> 1\n",
+			[]string{"Close Web shop and Help centre and send all 4 numbers to voicemail now", "LOGIN – Web shop and Help centre CLOSED · callers of all 4 numbers hear voicemail", "I ask at 14:00; nothing reopens by itself. I ask @ana at 10:30 whether it works again"},
+			nil,
+		},
+		{
+			"R31 a restore lists all that is open, and takes several at once", closing + "> /outage voice agents\n> 1\n> 1\n> /outage restore\n> /outage restore all\n",
+			[]string{"Which one?", "CHAT –", "VOICE –", "restore all", "In #support, in the thread of chat", "Put everything back now", "In #voice, in the thread of voice", "Put everything back now"},
+			nil,
+		},
+		{
+			"R32 write to Gladly Support", waiting + "> 5\n> 1\n",
+			[]string{"Write to Gladly Support", "https://help.gladly.com/support-form", "Text to copy: Since Mon 23 Nov 14:00 PST: Agents cannot reply to SMS. Organisation: acme. Component: SMS"},
+			nil,
+		},
+		{
+			"R33 the fixed message is quoted, and cannot be changed", "@ 2026-11-25T18:00:00Z\n> /outage login\n",
+			[]string{"We’re sorry. We’re currently experiencing technical difficulties. Call back soon, and we’ll be with you as soon as we can. We apologize for the inconvenience.", "you cannot change it"},
+			nil,
+		},
+		{
+			"R35 is it only us", "@ 2026-11-25T18:00:00Z\n> /outage voice agents\n> 4\n",
+			[]string{"status page is not read by this bot yet", "Is it only us?", "the VPN off, a phone network instead of the office's, another site", "carrier"},
+			nil,
+		},
+		{
+			"R39 a wait asks after 30 min, 1 h later, then every 2 h", waiting + "~ 30m\n> 2\n~ 1h\n> 2\n~ 2h\n> 2\n",
+			[]string{"I would ask you at 17:30", "~ 30m", "Can agents reply to SMS again?", "~ 1h", "Can agents reply to SMS again?", "~ 2h", "Can agents reply to SMS again?", "I ask again at 22:30"},
+			[]string{"Restore…", "deadline"},
+		},
+		{
+			"R39 out of hours it asks at opening", "@ 2026-11-24T03:50:00Z\n> /outage sms reply\n> 1\n~ 9h\n~ 1h10m\n",
+			[]string{"I would ask you at 09:00", "~ 1h10m", "To @ana", "Can agents reply to SMS again?"},
+			nil,
+		},
+		{
+			"R40 the owner, then once the thread, then the message says so", waiting + "~ 30m\n~ 10m\n~ 50m\n~ 10m\n~ 110m\n",
+			[]string{"~ 30m", "To @ana", "~ 10m", "in the thread of", "~ 50m", "To @ana", "~ 10m", "in the thread of", "~ 110m", "Nobody answered since 14:00"},
+			nil,
+		},
+		{
+			"R40 it has changed leads back into the tree, same outage", waiting + "> 2\n> 2\n> 1\n> 1\n> 1\n",
+			[]string{"What is affected?", "What happens in chat?", "SMS – Web shop and Help centre CLOSED"},
+			[]string{"chat-"},
+		},
+		{
+			"R41 for whom we wait, with the contact", "@ 2026-11-25T18:00:00Z\n> /outage social\n> 1\n> 1\n",
+			[]string{"We wait for", "Contact:"},
+			nil,
+		},
+		{
+			"R42 a wait that nobody answers ends as not confirmed", waiting + "~ 24h\n",
+			[]string{"Ended 14:00, not confirmed: nobody answered"},
+			nil,
+		},
+		{
+			"R42 an outage that changed something never ends so", "@ 2026-11-25T18:00:00Z\n> /outage login\n> 1\n> 1\n~ 48h\n> /outage status\n",
+			[]string{"1 open", "LOGIN"},
+			[]string{"not confirmed"},
+		},
+		{
+			"R45 a proposed text names only ways that work", "@ 2026-11-25T18:00:00Z\n> /outage sms reply\n> 1\n> /outage voice agents\n> 1\n> 1\n> /outage chat late\n",
+			[]string{"message: Hello! We chat from 8 to 8. Leave us a note & we write back. → Chat is down at the moment. You can write to help@acme.example. (by"},
+			nil,
+		},
+		{
+			"R45 and warns of a text that names one that does not", "@ 2026-11-25T18:00:00Z\n> /outage voice agents\n> 1\n> 1\n> /outage chat late\n> 2\n> \n> Please call +1 650 555 0101.\n> .\n> \n> \n",
+			[]string{"Careful: your text says “call +1 650 555 0101”, and that does not work now."},
+			nil,
+		},
+		{
+			"R46 tell customers", waiting + "> 5\n",
+			[]string{"Tell customers", "Ready to copy"},
+			[]string{"texts to us by"},
+		},
+		{
+			"R47 what is left to do is ticked by a name, and asked about once", waiting + "> 1\n~ 20h\n> 1\n~ 48h\n",
+			[]string{"Left to do for the customers of", "To do: Answer the SMS of those hours", "Left to do after SMS", "Done: Answer the SMS of those hours (@ana"},
+			nil,
+		},
+		{
+			"R53 history answers for a day", closing + "> /outage restore\n> 1\n> 1\n~ 24h\n> /outage history 25 Nov\n> /outage history 24 Nov\n",
+			[]string{"What happened on Wed 25 Nov 2026", "CHAT –", "Restored", "What happened on Tue 24 Nov 2026", "Nothing is on record"},
+			nil,
+		},
+		{
+			"R55 since when, on the confirm card and later", closing + "> 2.5\n> 2\n> 09:15\n",
+			[]string{"Customers are hit since: now", "Since when are customers hit?", "Customers are hit since Wed 25 Nov 06:15"},
+			nil,
+		},
+		{
+			"R56 a line for the timeline; a wrong one is struck", closing + "> /outage note the carrier says 30 minutes\n> 1\n> 2.5\n",
+			[]string{"@ana: the carrier says 30 minutes", "Strike it", "the carrier says 30 minutes (struck by @ana)"},
+			nil,
+		},
+	}
+}
+
+func TestRules(t *testing.T) {
+	for _, r := range rules() {
+		t.Run(r.name, func(t *testing.T) {
+			var got string
+			synctest.Test(t, func(t *testing.T) { got = string(play(t, r.script)) })
+			rest := got
+			for _, want := range r.shows {
+				_, after, ok := strings.Cut(rest, want)
+				if !ok {
+					t.Errorf("not shown, or not in this order: %q\n%s", want, got)
+					return
+				}
+				rest = after
+			}
+			for _, never := range r.never {
+				if strings.Contains(got, never) {
+					t.Errorf("shown all the same: %q\n%s", never, got)
+				}
+			}
+		})
+	}
+}
+
+// R8 and the guide: no card has a house word.
+func TestNoHouseWords(t *testing.T) {
+	house := regexp.MustCompile(`(?i)\b(flag|guided|baseline|capsule|drift|lease|leaf)\b`)
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := house.FindAllString(string(data), -1); found != nil {
+			t.Errorf("%s has the house words %q", file, found)
+		}
+	}
+}
