@@ -76,9 +76,5 @@ func openStore(dir string) (store.Store, error) {
 	if _, err := os.Stat(filepath.Join(dir, "store.db")); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("nothing is kept in %s; name another folder with --data", dir)
 	}
-	st, err := store.Open(dir)
-	if errors.Is(err, store.ErrBusy) {
-		return store.Dial(dir)
-	}
-	return st, err
+	return store.OpenOrDial(dir)
 }

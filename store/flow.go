@@ -233,7 +233,7 @@ func commit(ctx context.Context, s Store, c Commit) error {
 			return flow.ErrReplayed
 		case errors.Is(err, ErrFenced):
 			return flow.ErrFenced
-		case errors.Is(err, ErrStateLost), errors.Is(err, ErrNewerSchema), ctx.Err() != nil:
+		case errors.Is(err, ErrStateLost), errors.Is(err, ErrNewerSchema), errors.Is(err, ErrInvalid), ctx.Err() != nil:
 			return err
 		}
 	}
