@@ -50,6 +50,7 @@ type Resource struct {
 	Label  string `json:"label"`  // the target's name: "Web shop"
 	Name   string `json:"name"`   // what of it: "Wednesday", "message", "Initial IVR"
 	Way    Way    `json:"way"`
+	Known  *Value `json:"known,omitzero"` // the value of peace time, as far as the organisation wrote it down; nil: not known
 }
 
 // Request is what somebody wants done, as far as it is known before any value is read.
@@ -80,8 +81,14 @@ type Platform interface {
 
 // Guide is what a person needs for a guided step.
 type Guide struct {
-	Path     string // the way through the screens
-	Question string // asks for the value that is there before
+	Screen   string   // steps of one screen share a card: "Settings > Voice"
+	Path     string   // the way to the setting, from the platform's menu
+	Question string   // asks for the value that is there before
+	Click    string   // what to do there: `select "Voicemail Only" under Initial IVR`
+	Warning  string   // what not to touch; may be empty
+	Check    string   // what to look at as a customer afterwards; may be empty
+	Choices  []Value  // values that people may pick as the one before; may be empty
+	Words    []string // texts to copy, such as the message to put in; may be empty
 }
 
 // ErrRefused means that the platform answered, and wrote nothing.
@@ -124,7 +131,8 @@ type Step struct {
 	Label  string    `json:"label"` // the target's name
 	Name   string    `json:"name"`
 	Way    Way       `json:"way"`
-	Day    string    `json:"day,omitzero"` // the date it is for ("2026-11-25"), where settings are kept per weekday
+	Day    string    `json:"day,omitzero"`   // the date it is for ("2026-11-25"), where settings are kept per weekday
+	Known  *Value    `json:"known,omitzero"` // the value of peace time, offered where nobody can read it; nil: not known
 	Want   Value     `json:"want"`
 	State  State     `json:"state"`
 	Before *Baseline `json:"before,omitzero"` // nil until recorded, and for adopted steps
