@@ -9,8 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+	"unicode"
 
 	"github.com/rs/zerolog"
 
@@ -41,10 +44,29 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	dir, err := chatFolder(c.Data, c.Fresh)
+	if err := c.known(org); err != nil {
+		return err
+	}
+	dir, err := chatFolder(c.Data, org.Name)
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if c.Fresh {
+		if err := forget(dir); err != nil {
+			return err
+		}
+	}
+	st, err := store.Open(dir)
+	if errors.Is(err, store.ErrBusy) {
+		return fmt.Errorf("another Switchback uses this folder; bot outages shows what is open there, or choose another with --data (%w)", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer st.Close()
 	logFile, err := os.OpenFile(filepath.Join(dir, "chat.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the operator names the folder
 	if err != nil {
 		return err
@@ -53,11 +75,6 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 	log := zerolog.New(logFile).With().Timestamp().Logger()
 	ctx = log.WithContext(ctx)
 
-	st, err := store.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
 	company, err := startCompany(ctx, c.Config, filepath.Join(dir, "company.json"), s.errs)
 	if err != nil {
 		return err
@@ -71,34 +88,73 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 		Extras: map[string]terminal.Extra{"/company": company.command},
 	}
 	serving, stopServing := context.WithCancel(ctx)
+	var served sync.WaitGroup
+	defer served.Wait()
 	defer stopServing()
-	go func() {
+	served.Go(func() {
 		if err := store.Serve(serving, dir, st, log); err != nil {
 			log.Warn().Err(err).Msg("no socket: bot outages works only while chat is closed")
 		}
-	}()
-	fmt.Fprintf(s.out, "Switchback on the practice company %q. Nothing here is real; everything is kept in %s.\n", org.Name, dir)
+	})
+	fmt.Fprintf(s.out, "Switchback on the practice company %q, process %d. Nothing here is real; everything is kept in %s.\n", org.Name, os.Getpid(), dir)
 	fmt.Fprintf(s.out, "You are @%s. Type /outage chat late, /outage help, /company to see what customers meet, or end with Ctrl-D.\n", session.me())
-	return session.run(ctx, s.in)
+	if err := session.run(ctx, s.in); err != nil {
+		return err
+	}
+	open, err := store.Flow{Store: st}.Open(context.WithoutCancel(ctx))
+	if len(open) > 0 {
+		fmt.Fprintf(s.out, "\n%d open. Nobody is asked while I am off; the same command starts me again.\n", len(open))
+	}
+	return err
 }
 
-// chatFolder is where bot chat keeps everything.
-func chatFolder(dir string, fresh bool) (string, error) {
-	if dir == "" {
-		base, err := os.UserConfigDir()
-		if err != nil {
-			return "", fmt.Errorf("no folder to keep things in: %w; name one with --data", err)
-		}
-		dir = filepath.Join(base, "switchback", "chat")
-	}
-	if fresh {
-		for _, name := range []string{"store.db", "company.json", "bot.sock", "chat.log"} {
-			if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return "", err
-			}
+// known checks that the one who types is among the people.
+func (c chatCommand) known(org organisation) error {
+	var names []string
+	for _, p := range org.People {
+		if p.Terminal != "" {
+			names = append(names, p.Terminal)
 		}
 	}
-	return dir, os.MkdirAll(dir, 0o700)
+	if c.As == "" || len(names) == 0 || slices.Contains(names, strings.TrimPrefix(c.As, "@")) {
+		return nil
+	}
+	return fmt.Errorf("--as %s: people with a terminal name are %s", c.As, strings.Join(names, ", "))
+}
+
+// chatFolder is where bot chat keeps everything: a folder for each organisation, unless one is named.
+func chatFolder(dir, organisation string) (string, error) {
+	if dir != "" {
+		return dir, nil
+	}
+	base, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("no folder to keep things in: %w; name one with --data", err)
+	}
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return '-'
+	}, organisation)
+	return filepath.Join(base, "switchback", "chat-"+name), nil
+}
+
+// forget empties a folder, unless somebody uses it.
+func forget(dir string) error {
+	st, err := store.Open(dir)
+	if err != nil {
+		return fmt.Errorf("begin anew: %w", err)
+	}
+	if err := st.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{"store.db", "company.json", "bot.sock", "chat.log"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // session is bot chat without its process: tests run it with a company of their own.
@@ -147,7 +203,7 @@ func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker
 		home = "#chat"
 	}
 	term := terminal.New(terminal.Config{
-		Out: s.Out, Session: s.Name, Me: s.me(), Channel: home, Extras: s.Extras, Flow: service,
+		Out: s.Out, Session: s.Name, Me: s.me(), Channel: home, Extras: s.Extras, Flow: service, Trust: len(s.Org.People) == 0,
 		Zone:   func(account string) *time.Location { return s.Org.Who(account, false).Location(s.Org.Policy) },
 		Settle: worker.Settle,
 		Tick:   func(ctx context.Context) error { _, err := worker.Step(ctx); return err },
@@ -160,7 +216,11 @@ func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker
 		return nil, nil, err
 	}
 	open, err := kept.Open(ctx)
-	if err == nil && len(open) > 0 {
+	if err != nil {
+		return nil, nil, err
+	}
+	walk, err := kept.Current(ctx, s.Org.Who(terminal.Platform+":"+s.me(), true).ID)
+	if err == nil && (len(open) > 0 || walk != "") {
 		err = term.Begin(ctx)
 	}
 	return term, worker, err

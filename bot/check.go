@@ -29,6 +29,7 @@ func (c checkCommand) Run(s streams) error {
 	if len(c.Files) == 0 {
 		problems = append(problems, checkFile("built-in playbook", tree.Builtin())...)
 	}
+	problems = problems.Sorted()
 	if c.JSON {
 		if err := json.NewEncoder(s.out).Encode(problems); err != nil {
 			return err
@@ -38,7 +39,7 @@ func (c checkCommand) Run(s streams) error {
 			fmt.Fprintln(s.out, p)
 		}
 	}
-	if len(problems) > 0 {
+	if problems.Err() != nil {
 		return errProblems
 	}
 	if !c.JSON {

@@ -34,6 +34,7 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = d.Decode(&doc)
 	o := doc.Organisation
 	problems = append(problems, o.Policy.Check(d, "organisation")...)
+	problems = append(problems, o.Policy.Warnings(d, "organisation")...)
 	problems = append(problems, o.Organisation.Check(d, "organisation")...)
 	return o, problems
 }

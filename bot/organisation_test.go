@@ -42,7 +42,7 @@ func TestOrganisationProblems(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, problems := parseOrganisation("o.yaml", []byte(tc.text))
-			if diff := cmp.Diff(tc.want, strings.TrimSpace(problems.Error())); diff != "" {
+			if diff := cmp.Diff(tc.want, problems.Err().Error()); diff != "" {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 		})

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
@@ -15,8 +14,9 @@ import (
 )
 
 type outagesCommand struct {
-	Data string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
-	JSON bool   `help:"Print everything as JSON."`
+	Data   string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
+	Config string `help:"Organisation document whose folder is meant, without --data." env:"CONFIG_FILE" type:"path"`
+	JSON   bool   `help:"Print everything as JSON."`
 }
 
 // openOutage is an outage with its record, as --json prints it.
@@ -27,7 +27,11 @@ type openOutage struct {
 
 // Run lists what is open with the values from before: from the running bot if there is one, else from the file.
 func (c outagesCommand) Run(ctx context.Context, s streams) error {
-	dir, err := chatFolder(c.Data, false)
+	org, err := loadOrganisation(c.Config)
+	if err != nil {
+		return err
+	}
+	dir, err := chatFolder(c.Data, org.Name)
 	if err != nil {
 		return err
 	}
@@ -59,13 +63,13 @@ func (c outagesCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	for _, o := range list {
-		fmt.Fprintf(s.out, "%s  %s, since %s, looked after by %s\n", o.Outage.ID, o.Outage.Leaf.Title, o.Outage.Began.Format(time.RFC3339), o.Outage.Owner.Name)
+		fmt.Fprintf(s.out, "%s  %s, since %s, looked after by %s\n", o.Outage.ID, o.Outage.Leaf.Title, o.Outage.Began.In(org.Location()).Format("Mon 2 Jan 15:04 MST"), o.Outage.Owner.Name)
 		for _, st := range o.Record.Steps {
 			before := "not known"
 			if st.Before != nil {
 				before = fmt.Sprintf("%q", st.Before.Value.Raw)
 			}
-			fmt.Fprintf(s.out, "  %s\n    before: %s\n    set:    %q\n    state:  %s\n", st.Key, before, st.Want.Raw, st.State)
+			fmt.Fprintf(s.out, "  %s, %s (%s)\n    before: %s\n    set:    %q\n    state:  %s\n", st.Label, st.Name, st.Key, before, st.Want.Raw, st.State)
 		}
 	}
 	return nil

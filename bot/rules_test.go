@@ -67,7 +67,7 @@ func rules() []rule {
 		},
 		{
 			"R6 severity and duration decide, and not yet is an answer", "@ 2026-11-25T18:00:00Z\n> /outage chat late\n> 3\n~ 14m\n~ 1m\n",
-			[]string{"advice for extreme cases", "Severity and duration decide", "Not yet: ask me again in 15 min", "I ask you again at 13:15", "~ 1m", "[2] To @ana:", "Close Web shop and Help centre now"},
+			[]string{"advice for extreme cases", "Severity and duration decide", "Not yet: ask me again in 15 min", "I ask you again at 13:15", "~ 1m", "[2] To @ana (times of America/New_York):", "Close Web shop and Help centre now"},
 			[]string{"In #"},
 		},
 		{
@@ -110,7 +110,7 @@ func rules() []rule {
 		{
 			"R11 the ladder, in opening hours", closing + "~ 3h45m\n~ 15m\n~ 15m\n~ 45m\n~ 1h\n",
 			[]string{
-				"To @ana", "I ask at 17:00 whether it can be restored: in 15 min", "[4.1] Restore…", "[4.2] One hour more", "[4.3] Until opening time", "[4.4] Hand over…",
+				"To @ana", "I ask at 17:00 whether it can be restored: in 15 min", "[3.1] Restore…", "[3.2] One hour more", "[3.3] Until opening time", "[3.4] Hand over…",
 				"in the thread of", "It is 14:00. Can it be restored?", "To @ana", "It is 17:00. Can it be restored?",
 				"In #support @sam:", "15 min ago, and nobody decided. @ana looks after it, @sam stands in", "In #support @ana @sam @kim:", "1 h ago", "In #support @ana @sam @kim:", "2 h ago",
 			},
@@ -128,7 +128,7 @@ func rules() []rule {
 		},
 		{
 			"R14 the owner is told once when somebody else restores", closing + "> @sam /outage restore\n> @sam 1\n> @sam 1\n~ 1h\n",
-			[]string{"To @ana", "Restored 13:00 by @sam", "What is left to do stands in #support"},
+			[]string{"To @ana", "Restored 13:00 by @sam", "What is left to do is listed in #support"},
 			nil,
 		},
 		{
@@ -152,18 +152,18 @@ func rules() []rule {
 			nil,
 		},
 		{
-			"R26 the owner stays until the other accepts", closing + "> /outage handover @kim\n> /outage status\n> @kim 4.1\n> /outage status\n",
+			"R26 the owner stays until the other accepts", closing + "> /outage handover @kim\n> /outage status\n> @kim 3.1\n> /outage status\n",
 			[]string{"To @kim", "@ana asks you to look after an outage", "@ana looks after it", "@kim looks after it"},
 			nil,
 		},
 		{
 			"R26 a deadline outside opening hours asks who looks after it", "@ 2026-11-26T02:00:00Z\n> /outage chat late\n> 1\n> 1\n> 3.2\n",
-			[]string{"when you are closed. Who looks after it then?", "Hand over…", "Ask at opening time: Thu 26 Nov 09:00", "I ask at 06:00"},
+			[]string{"when you are closed. Who looks after it then?", "Hand over…", "Ask at opening time: Thu 26 Nov 09:00", "I ask at Thu 26 Nov 06:00"},
 			nil,
 		},
 		{
 			"R29 nobody can log in: one outage, with what can still be done", "@ 2026-11-25T18:00:00Z\n> /outage everything\n> 1\n> 1\n",
-			[]string{"Close Web shop and Help centre and send all 4 numbers to voicemail now", "LOGIN – Web shop and Help centre CLOSED · callers of all 4 numbers hear voicemail", "I ask at 14:00; nothing reopens by itself. I ask @ana at 10:30 whether it works again"},
+			[]string{"Close Web shop and Help centre and send all 4 numbers to voicemail now", "LOGIN – Web shop and Help centre CLOSED · callers of all 4 numbers hear voicemail", "I ask at Wed 25 Nov 14:00; nothing reopens by itself. I ask @ana at Wed 25 Nov 10:30 whether it works again"},
 			nil,
 		},
 		{
@@ -188,12 +188,12 @@ func rules() []rule {
 		},
 		{
 			"R39 a wait asks after 30 min, 1 h later, then every 2 h", waiting + "~ 30m\n> 2\n~ 1h\n> 2\n~ 2h\n> 2\n",
-			[]string{"I would ask you at 17:30", "~ 30m", "Can agents reply to SMS again?", "~ 1h", "Can agents reply to SMS again?", "~ 2h", "Can agents reply to SMS again?", "I ask again at 22:30"},
+			[]string{"I'll ask you at 17:30", "~ 30m", "Can agents reply to SMS again?", "~ 1h", "Can agents reply to SMS again?", "~ 2h", "Can agents reply to SMS again?", "I ask again at 22:30"},
 			[]string{"Restore…", "deadline"},
 		},
 		{
 			"R39 out of hours it asks at opening", "@ 2026-11-24T03:50:00Z\n> /outage sms reply\n> 1\n~ 9h\n~ 1h10m\n",
-			[]string{"I would ask you at 09:00", "~ 1h10m", "To @ana", "Can agents reply to SMS again?"},
+			[]string{"I'll ask you at 09:00", "~ 1h10m", "To @ana", "Can agents reply to SMS again?"},
 			nil,
 		},
 		{
@@ -223,7 +223,7 @@ func rules() []rule {
 		},
 		{
 			"R45 a proposed text names only ways that work", "@ 2026-11-25T18:00:00Z\n> /outage sms reply\n> 1\n> /outage voice agents\n> 1\n> 1\n> /outage chat late\n",
-			[]string{"message: Hello! We chat from 8 to 8. Leave us a note & we write back. → Chat is down at the moment. You can write to help@acme.example. (by"},
+			[]string{"Customers will read: “Chat is down at the moment. You can write to help@acme.example.”"},
 			nil,
 		},
 		{
@@ -238,7 +238,7 @@ func rules() []rule {
 		},
 		{
 			"R47 what is left to do is ticked by a name, and asked about once", waiting + "> 1\n~ 20h\n> 1\n~ 48h\n",
-			[]string{"Left to do for the customers of", "To do: Answer the SMS of those hours", "Left to do after SMS", "Done: Answer the SMS of those hours (@ana"},
+			[]string{"Left to do, for the customers between", "To do: Answer the SMS of those hours", "Left to do after SMS", "Done: Answer the SMS of those hours (@ana"},
 			nil,
 		},
 		{
@@ -248,7 +248,7 @@ func rules() []rule {
 		},
 		{
 			"R55 since when, on the confirm card and later", closing + "> 2.5\n> 2\n> 09:15\n",
-			[]string{"Customers are hit since: now", "Since when are customers hit?", "Customers are hit since Wed 25 Nov 06:15"},
+			[]string{"Affecting customers since: now", "Since when are customers hit?", "Affecting customers since Wed 25 Nov 06:15"},
 			nil,
 		},
 		{

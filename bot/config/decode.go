@@ -29,7 +29,7 @@ func (d *Document) Decode(into any) Problems {
 	}
 	r := reader{doc: d}
 	r.value(d.root, "", v.Elem())
-	return r.found.sorted()
+	return r.found.Sorted()
 }
 
 // reader checks and sets values in one pass, so that what was checked is what is set.

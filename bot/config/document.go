@@ -78,7 +78,7 @@ func Parse(file string, data []byte) (*Document, Problems) {
 	d.root = first.Content[0]
 	var found Problems
 	d.check(d.root, "", &found)
-	return d, found.sorted()
+	return d, found.Sorted()
 }
 
 // Has reports whether the document has this key at its top level.

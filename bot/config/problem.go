@@ -16,6 +16,8 @@ type Problem struct {
 	Column int    `json:"column,omitempty"` // in characters, from 1
 	Path   string `json:"path,omitempty"`   // the value: "nodes.chat-in.options.2.goto"; list indexes count from 0
 	Text   string `json:"text"`             // what is wrong: `unknown key; did you mean "action"?`
+
+	Warning bool `json:"warning,omitempty"` // it works like this, but not on a bad night
 }
 
 // String returns "file:line:column: path: text" on one line, without the parts that are not known.
@@ -30,7 +32,11 @@ func (p Problem) String() string {
 			b.WriteString(strconv.Itoa(n))
 		}
 	}
-	for _, part := range []string{p.Path, p.Text} {
+	text := p.Text
+	if p.Warning {
+		text = "warning: " + text
+	}
+	for _, part := range []string{p.Path, text} {
 		if part == "" {
 			continue
 		}
@@ -57,15 +63,17 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Err returns the problems sorted by place, or nil if there are none.
+// Err returns the problems sorted by place, without the warnings, or nil if there are none.
 func (p Problems) Err() error {
+	p = slices.DeleteFunc(slices.Clone(p), func(q Problem) bool { return q.Warning })
 	if len(p) == 0 {
 		return nil
 	}
-	return p.sorted()
+	return p.Sorted()
 }
 
-func (p Problems) sorted() Problems {
+// Sorted returns the problems by place.
+func (p Problems) Sorted() Problems {
 	p = slices.Clone(p)
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))

@@ -62,7 +62,7 @@ func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 		next = p.NextOpen(e.At.Add(time.Duration(n.Every[0])))
 	}
 	accept := card.Button{Label: "We wait: ask me whether it works again", Style: card.Primary, Action: w.action("accept", "")}
-	c.Notes = append([]string{"Nothing is changed. I would ask you at " + card.Clock(next) + "."}, source(n)...)
+	c.Notes = append([]string{"Nothing is changed. I'll ask you at " + soon(next, e.At) + "."}, source(n)...)
 	if ready := readable(w.Plan); len(ready) > 0 {
 		c.Facts = planFacts(ready)
 		label := doLabel(ready)
@@ -70,7 +70,7 @@ func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 			Label: label, Style: card.Danger, Action: w.action("confirm", ""),
 			Sure: &card.Sure{Title: label + "?", Text: sureText(ready), Yes: "Yes, do it", No: "No"},
 		}, card.Button{Label: "Change…", Action: w.action("change", ""), Opens: true})
-		c.Notes[0] = "Without the first button nothing is changed. I would ask you at " + card.Clock(next) + "."
+		c.Notes[0] = "Without the first button nothing is changed. I'll ask you at " + soon(next, e.At) + "."
 	}
 	c.Buttons = append(c.Buttons, accept)
 	if n.Tell != "" {
@@ -86,7 +86,7 @@ func waitingFor(p Policy, n tree.Node) string {
 	if who == "" {
 		who = "Gladly"
 	}
-	s := "We wait for " + who + "."
+	s := "We wait for " + who + ", as the playbook advises."
 	if contact := p.WaitingFor[n.For]; contact != "" {
 		s += " Contact: " + contact + "."
 	}
@@ -189,14 +189,18 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 		c.Facts = append(c.Facts, card.Fact{Name: name, Note: "could not be read: " + w.Unread[name]})
 	}
 	until := w.until(p, e.At)
-	ask := "Nothing reopens by itself: at " + card.Clock(until) + " I ask you."
+	when := soon(until, e.At)
+	ask := "Nothing reopens by itself: at " + when + " I ask you."
 	if p.RestoreByItself == atDeadline {
-		ask = "At " + card.Clock(until) + " the bot puts it back by itself, unless somebody changed it."
+		ask = "At " + when + " the bot puts it back by itself, unless somebody changed it."
 	}
 	if later := laterDays(steps, e.At.In(p.Location())); later != "" {
-		ask = "Midnight there comes before " + card.Clock(until) + ", so " + later + " is closed too. " + ask
+		ask = "Midnight there comes before " + when + ", so " + later + " is closed too. " + ask
 	}
 	for _, st := range steps {
+		if whole := "Customers will read: “" + st.Want.Text + "”"; quoted(st.Want) != st.Want.Text && !slices.Contains(c.Text, whole) {
+			c.Text = append(c.Text, card.Shorten(whole, card.MaxText))
+		}
 		for _, warning := range named(st.Want.Text, p, e.Desk.Open, n.Channel) {
 			if !slices.Contains(c.Text, warning) {
 				c.Text = append(c.Text, warning)
@@ -207,8 +211,10 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 	if !w.Inputs.Since.IsZero() {
 		since = card.Day(w.Inputs.Since)
 	}
-	c.Notes = append(c.Notes, ask, "Who notices: "+n.Affects+". Customers are hit since: "+since+".")
-	c.Notes = append(c.Notes, paragraphs(n.Text)...)
+	c.Notes = append(c.Notes, ask, "Who notices: "+n.Affects+". Affecting customers since: "+since+".")
+	for _, t := range paragraphs(n.Text) {
+		c.Notes = append(c.Notes, "The playbook: "+t)
+	}
 	c.Notes = append(c.Notes, "Gladly's status page is not read by this bot yet"+statusPage(p)+".")
 	change := card.Button{Label: "Change…", Action: w.action("change", ""), Opens: true}
 	back := card.Button{Label: "Back", Action: w.action("back", "")}
@@ -231,6 +237,14 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 		}
 	}
 	return c
+}
+
+// soon is a time of day, with its date where it is not within half a day.
+func soon(t, now time.Time) string {
+	if t.Sub(now) < 12*time.Hour {
+		return card.Clock(t)
+	}
+	return card.Day(t)
 }
 
 func statusPage(p Policy) string {
@@ -299,10 +313,14 @@ func overCard(w Walk) card.Card {
 
 func refuseCard(p Policy, who Person) card.Card {
 	if len(p.Responders) == 0 {
-		return card.Card{
-			Tone: card.Warning, Title: "Nobody may confirm a change yet",
-			Text: []string{"The organisation document names no responders. Add this line to it, and start the bot again:", "responders: [" + strings.TrimPrefix(who.Name, "@") + "]", "Nothing was changed."},
+		platform, id, _ := strings.Cut(who.Account, ":")
+		name := strings.TrimPrefix(who.Name, "@")
+		c := card.Card{Tone: card.Warning, Title: "Nobody may confirm a change yet", Text: []string{"The organisation document names no responders. Add to it, and start the bot again:"}}
+		if !slices.ContainsFunc(p.People, func(s Someone) bool { return s.Name == who.ID }) {
+			c.Text = append(c.Text, "people: [{name: "+name+", "+platform+": "+id+"}]")
 		}
+		c.Text = append(c.Text, "responders: ["+name+"]", "Nothing was changed.")
+		return c
 	}
 	ask := list(at(p.Responders))
 	if p.Backup != "" {
@@ -325,10 +343,15 @@ func tellCard(p Policy, n tree.Node, open []Outage) card.Card {
 	if text == "" {
 		text = "We are having technical difficulties. To reach us: {ways}."
 	}
+	text, ways := withWays(text, p, open, n.Channel), waysText(p, open, n.Channel)
 	return card.Card{
-		Title: "Tell customers", Text: append([]string{"Ready to copy. They name only the ways that work now:"},
-			withWays(text, p, open, n.Channel),
-			"For agents to say: We know about it and are on it. You can also "+waysText(p, open, n.Channel)+"."),
+		Title: "Tell customers", Text: []string{"Ready to copy. They name only the ways that work now."},
+		Facts: []card.Fact{
+			{Name: "Website banner", Note: text},
+			{Name: "Social post", Note: text + " We will tell you here when it is over."},
+			{Name: "E-mail reply", Note: "Thank you for your message. " + text + " We answer you as soon as we can."},
+			{Name: "For agents to say", Note: "We know about it and are working on it. You can also " + ways + "."},
+		},
 		Notes: []string{"Afterwards, take down what you posted."},
 	}
 }
@@ -348,7 +371,7 @@ func named(text string, p Policy, open []Outage, channel string) []string {
 func supportCard(p Policy, n tree.Node, since time.Time, e Event) card.Card {
 	where := "Administrators and team managers file it inside Gladly."
 	if n.Channel == "login" || p.SupportFormURL != "" {
-		where = "If nobody can log in, use Gladly's form: " + orElse(p.SupportFormURL, "support_form_url is not set in the organisation document") + ". Who can log in, as administrator or team manager, files it inside Gladly."
+		where = "If nobody can log in, use Gladly's form: " + orElse(p.SupportFormURL, "support_form_url is not set in the organisation document") + ". If you can log in as an administrator or team manager, file it inside Gladly."
 	}
 	return card.Card{
 		Title: "Write to Gladly Support",
@@ -389,20 +412,18 @@ func whenWord(p Policy, o Outage) string {
 	case o.Ended != nil:
 		return endWord(o) + "."
 	case !o.Deadline.IsZero() && p.RestoreByItself == atDeadline:
-		return s + " At " + card.Clock(o.Deadline) + " the bot puts it back by itself, unless somebody changed it."
+		return s + " At " + card.Day(o.Deadline) + " the bot puts it back by itself, unless somebody changed it."
 	case !o.Deadline.IsZero():
-		s += " I ask at " + card.Clock(o.Deadline) + "; nothing reopens by itself."
+		s += " I ask at " + card.Day(o.Deadline) + "; nothing reopens by itself."
 	}
 	if !o.Asking.Next.IsZero() {
-		s += " I ask " + o.Owner.Name + " at " + card.Clock(o.Asking.Next) + " whether it works again."
+		s += " I ask " + o.Owner.Name + " at " + card.Day(o.Asking.Next) + " whether it works again."
 	}
 	if o.Asking.Silent >= 2 {
 		s += " Nobody answered since " + card.Clock(o.Asking.Heard) + "."
 	}
 	return s
 }
-
-func fromHere(p Policy, o Outage) string { return whenWord(p, o) }
 
 // homeCard is the outage's message as it is now.
 func homeCard(p Policy, o Outage, r change.Record) card.Card {
@@ -415,7 +436,7 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 		c.Tone = card.Done
 		c.Text = append(c.Text, endWord(o)+".")
 		if len(o.Todos) > 0 {
-			c.Notes = append(c.Notes, "Left to do for the customers of "+card.Day(o.Since)+" to "+card.Clock(o.Ended.At)+":")
+			c.Notes = append(c.Notes, "Left to do, for the customers between "+card.Day(o.Since)+" and "+card.Clock(o.Ended.At)+":")
 		}
 		for _, t := range o.Todos {
 			if t.By != "" {
@@ -443,7 +464,7 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	for _, l := range lastNotes(o) {
 		c.Notes = append(c.Notes, card.Clock(l.At)+" "+l.By+": "+card.Shorten(l.Text, 200))
 	}
-	c.Notes = append(c.Notes, "Customers are hit since "+card.Day(o.Since)+" · "+o.ID)
+	c.Notes = append(c.Notes, "Affecting customers since "+card.Day(o.Since)+" · "+o.ID)
 	if r.Open() {
 		if p := r.Phase(); p == change.Changed || p == change.Restoring {
 			c.Tone = card.Warning
@@ -568,7 +589,7 @@ func failedCard(o Outage, steps []change.Step, back bool) card.Card {
 		c.Title = fmt.Sprintf("%d of the settings could not be put back", len(steps))
 	}
 	c.Facts = facts(steps, func(st change.Step) card.Fact {
-		f := card.Fact{Before: quoted(st.Want), Note: st.Reason}
+		f := card.Fact{Before: quoted(st.Want), Note: reason(st)}
 		if st.Before != nil {
 			f.Before, f.After = quoted(st.Before.Value), quoted(st.Want)
 			if back {
@@ -674,7 +695,7 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time
 		case v.Equal(st.Before.Value):
 			return card.Fact{After: quoted(v), Note: "is as before already"}
 		case !v.Equal(st.Want):
-			return card.Fact{Before: quoted(v), After: quoted(st.Before.Value), Note: "somebody changed it (set was: " + quoted(st.Want) + "): I ask you"}
+			return card.Fact{Before: quoted(v), After: quoted(st.Before.Value), Note: "somebody changed it (we had set: " + quoted(st.Want) + "): I ask you"}
 		}
 		return card.Fact{Before: quoted(v), After: quoted(st.Before.Value)}
 	})

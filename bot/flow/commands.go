@@ -24,11 +24,12 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 	e := b.event
 	say := func(c card.Card) { b.post(Show{Message: "note:" + b.id(), Place: private(e), Card: c}) }
 	if len(c.Words) == 0 {
-		if w := e.Desk.Walk; w != nil {
-			say(continueCard(s, *w))
-		}
 		if len(e.Desk.Open) > 0 {
 			say(statusCard(s.policy, e.Desk.Open))
+		}
+		if w := e.Desk.Walk; w != nil {
+			say(s.continueCard(ctx, *w))
+			return nil
 		}
 		return s.newWalk(ctx, b, nil, Enter{})
 	}
@@ -39,6 +40,9 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 		return nil
 	case "status":
 		say(statusCard(s.policy, e.Desk.Open))
+		if w := e.Desk.Walk; w != nil {
+			say(s.continueCard(ctx, *w))
+		}
 		return nil
 	case "ready":
 		say(s.readyCard())
@@ -81,9 +85,9 @@ func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string
 		say(statusCard(s.policy, b.event.Desk.Open))
 		return nil
 	}
-	o, rest, others := which(b.event, rest)
+	o, rest, others := which(b.event, verb, rest)
 	if o == nil {
-		say(whichCard(verb, others))
+		say(whichCard(verb, strings.Join(rest, " "), others))
 		return nil
 	}
 	text := strings.Join(rest, " ")
@@ -98,16 +102,8 @@ func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string
 			say(card.Card{Title: fmt.Sprintf("I do not know the time %q", card.Shorten(plain(text), 40)), Text: []string{"For example: /outage extend 1h, /outage extend 90m, /outage extend open"}})
 			return nil
 		}
-	case "handover":
-		if text != "" {
-			p.Action.Verb, p.Fields = "handover-send", map[string]string{"to": text}
-		}
-	case "abandon":
-		p.Action.Verb, p.Fields = "abandon-send", map[string]string{"reason": text}
-	case "note":
-		if text != "" {
-			p.Action.Verb, p.Fields = "note-send", map[string]string{"text": text}
-		}
+	case "handover", "abandon", "note":
+		p.Action.Arg = text
 	}
 	e := b.event
 	b.event.What = p
@@ -123,12 +119,19 @@ func extendable(arg string) bool {
 }
 
 // which finds the outage that is meant: named, or of this thread, or the only one.
-func which(e Event, rest []string) (*Outage, []string, []Outage) {
+func which(e Event, verb string, rest []string) (*Outage, []string, []Outage) {
 	if len(rest) > 0 {
+		var same []int // of the channel that is named; a note may begin with any word
 		for i, o := range e.Desk.Open {
 			if strings.EqualFold(o.ID, rest[0]) {
 				return &e.Desk.Open[i], rest[1:], nil
 			}
+			if strings.EqualFold(o.Channel, rest[0]) && verb != "note" {
+				same = append(same, i)
+			}
+		}
+		if len(same) == 1 {
+			return &e.Desk.Open[same[0]], rest[1:], nil
 		}
 	}
 	for i, o := range e.Desk.Open {
@@ -142,7 +145,10 @@ func which(e Event, rest []string) (*Outage, []string, []Outage) {
 	return nil, rest, e.Desk.Open
 }
 
-func whichCard(verb string, open []Outage) card.Card {
+func whichCard(verb, text string, open []Outage) card.Card {
+	if verb == "extend" && text == "" {
+		text = "1h"
+	}
 	if len(open) == 0 {
 		return card.Card{Tone: card.Done, Title: "Nothing is open", Text: []string{"/outage history shows what was."}}
 	}
@@ -151,21 +157,17 @@ func whichCard(verb string, open []Outage) card.Card {
 		c.Notes = append(c.Notes, "Or all: /outage restore all. Each shows first what would be put back.")
 	}
 	for _, o := range open[:min(len(open), card.MaxButtons)] {
-		v := verb
-		if verb == "abandon" || verb == "note" || verb == "handover" {
-			v = "more"
-		}
 		c.Buttons = append(c.Buttons, card.Button{
 			Label:  card.Shorten(capital(o.Channel)+" – "+o.Leaf.Title+" ("+o.ID+")", card.MaxLabel),
-			Action: Action{Outage: o.ID, Verb: v, State: asIs, Arg: "1h"}.Encode(),
+			Action: Action{Outage: o.ID, Verb: verb, State: asIs, Arg: card.Shorten(text, 80)}.Encode(),
 		})
 	}
 	return c
 }
 
-func continueCard(s *Service, w Walk) card.Card {
+func (s *Service) continueCard(ctx context.Context, w Walk) card.Card {
 	where := w.at()
-	if t, err := s.treeOf(context.Background(), w.Playbook); err == nil {
+	if t, err := s.treeOf(ctx, w.Playbook); err == nil {
 		if n, ok := t.Node(where); ok {
 			where = orElse(n.Title, n.Text)
 		}
@@ -174,7 +176,8 @@ func continueCard(s *Service, w Walk) card.Card {
 		Title: "You were in the middle of: " + card.Shorten(where, 100), Text: []string{"Since " + card.Day(w.Last) + ". Nothing was changed yet."},
 		Buttons: []card.Button{
 			{Label: "Continue", Style: card.Primary, Action: Action{Walk: w.ID, Verb: "continue"}.Encode()},
-			{Label: "Forget it", Action: w.action("cancel", "")},
+			{Label: "Something else…", Action: Action{Walk: w.ID, Verb: "menu"}.Encode()},
+			{Label: "Forget it", Action: Action{Walk: w.ID, Verb: "cancel"}.Encode()},
 		},
 	}
 }

@@ -15,7 +15,8 @@ import (
 
 const (
 	outageSchema = 1
-	againFor     = 24 * time.Hour // how long an ended outage offers to begin again
+	quick        = 10 * time.Second // a change that takes longer is told when it is done
+	againFor     = 24 * time.Hour   // how long an ended outage offers to begin again
 
 	ladderTimer   = "ladder"      // the next reminder of the deadline
 	questionTimer = "question"    // the next question of a wait
@@ -239,11 +240,11 @@ func (s *stepping) afterHours() {
 	}
 	deadline := strconv.FormatInt(at.Unix(), 10)
 	s.post("late/"+deadline, s.owner(), card.Card{
-		Title: "I ask at " + card.Clock(at) + ", when you are closed. Who looks after it then?",
+		Title: "I ask at " + card.Day(at) + ", when you are closed. Who looks after it then?",
 		Text:  []string{"You do, unless you say something else."},
 		Buttons: []card.Button{
 			{Label: "Hand over…", Opens: true, Action: s.act("handover", asIs, "")},
-			{Label: "Ask at opening time: " + card.Day(s.policy.NextOpen(at)), Action: s.act("extend", deadline, "open")},
+			{Label: "Ask at opening time: " + card.Day(s.policy.NextOpening(at)), Action: s.act("extend", deadline, "open")},
 		},
 	})
 }
@@ -277,7 +278,9 @@ func (s *stepping) stepped() {
 	s.o.Told.Phase = phase
 	switch phase {
 	case change.Changed:
-		s.post("set", s.thread(), card.Card{Tone: card.Done, Title: headline(s.o, s.r), Text: []string{fromHere(s.policy, s.o)}})
+		if before == change.Asking || s.e.At.Sub(s.o.Began) > quick { // nobody is watching any more
+			s.post("set", s.thread(), card.Card{Tone: card.Done, Title: headline(s.o, s.r), Text: []string{whenWord(s.policy, s.o)}})
+		}
 		s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
 		s.midnight()
 	case change.Ended:
@@ -370,21 +373,15 @@ func (s *stepping) finish(how, who, reason string) {
 		s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
 	}
 	if len(s.o.Todos) > 0 {
-		s.do(Remind{todoTimer, s.policy.NextOpen(nextMorning(s.e.At, s.policy))})
+		s.do(Remind{todoTimer, s.policy.NextOpening(s.e.At)})
 	}
 	if who != s.o.Owner.Name {
 		left := "Nothing left for you."
 		if len(s.o.Todos) > 0 {
-			left = "What is left to do stands in " + s.o.Home.Channel + "."
+			left = "What is left to do is listed in " + s.o.Home.Channel + "."
 		}
 		s.post("ended", s.owner(), card.Card{Tone: card.Done, Title: headline(s.o, s.r), Text: []string{endWord(s.o) + ". " + left}})
 	}
-}
-
-// nextMorning is 08:00 of the next day in the organisation's zone.
-func nextMorning(t time.Time, p Policy) time.Time {
-	l := t.In(p.Location())
-	return time.Date(l.Year(), l.Month(), l.Day()+1, 8, 0, 0, 0, p.Location())
 }
 
 // ask sets the time of the next question.

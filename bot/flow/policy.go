@@ -222,6 +222,38 @@ func (p Policy) Check(d *config.Document, at string) config.Problems {
 	return out
 }
 
+// Warnings reports what is allowed, and will be missed on a bad night.
+func (p Policy) Warnings(d *config.Document, at string) config.Problems {
+	var out config.Problems
+	warn := func(path, text string) {
+		w := d.Problem(at+"."+path, "%s", text)
+		w.Warning = true
+		out = append(out, w)
+	}
+	switch len(p.Responders) {
+	case 0:
+		warn("responders", "nobody may confirm a change; name two people")
+	case 1:
+		warn("responders", "only one person may confirm and restore; name a second")
+	}
+	admins := 0
+	for _, s := range p.People {
+		if s.GladlyAdmin {
+			admins++
+		}
+	}
+	if admins < 2 {
+		warn("people", "fewer than two people have gladly_admin: true; one may be asleep")
+	}
+	if p.SupportFormURL == "" {
+		warn("support_form_url", "missing; nobody who cannot log in will find Gladly's form")
+	}
+	if len(p.Ways) == 0 {
+		warn("ways", "missing; texts cannot tell customers how else to reach you")
+	}
+	return out
+}
+
 func didYouMean(got string, known []string) string {
 	if s := config.Suggest(got, known); s != "" {
 		return fmt.Sprintf("; did you mean %q?", s)
@@ -315,14 +347,19 @@ func (p Policy) NextOpen(t time.Time) time.Time {
 	if p.IsOpen(t) {
 		return t
 	}
+	return p.NextOpening(t)
+}
+
+// NextOpening is when the team next begins to work, after t. Without opening hours that is at eight the next morning.
+func (p Policy) NextOpening(t time.Time) time.Time {
 	local := t.In(p.Location())
 	for day := range 8 {
 		date := time.Date(local.Year(), local.Month(), local.Day()+day, 0, 0, 0, 0, p.Location())
 		span := p.Opening[strings.ToLower(date.Weekday().String())]
 		at := time.Date(date.Year(), date.Month(), date.Day(), span.From/60, span.From%60, 0, 0, p.Location())
-		if span != (Span{}) && !at.Before(t) {
+		if span != (Span{}) && at.After(t) {
 			return at
 		}
 	}
-	return t
+	return time.Date(local.Year(), local.Month(), local.Day()+1, 8, 0, 0, 0, p.Location())
 }

@@ -35,6 +35,10 @@ func (s *stepping) press(p Press) {
 		s.tell(supportCard(s.policy, s.o.Leaf, s.o.Since, s.e))
 		return
 	case "note":
+		if a.Arg != "" {
+			s.addNote(a.Arg)
+			return
+		}
 		s.do(Form{Card: formCard("A line for the timeline", "Add", s.act("note-send", asIs, ""), card.Input{ID: "text", Kind: card.Long, Label: "What happened"})})
 		return
 	case "note-send":
@@ -78,15 +82,25 @@ func (s *stepping) press(p Press) {
 	case "since-send":
 		s.setSince(p.Fields["since"])
 	case "handover":
+		if a.Arg != "" {
+			s.offer(a.Arg)
+			return
+		}
 		s.do(Form{Card: formCard("Hand over to whom?", "Ask them", s.act("handover-send", asIs, ""), card.Input{ID: "to", Kind: card.Text, Label: "Name", Hint: "@name"})})
 	case "handover-send":
 		s.offer(p.Fields["to"])
 	case "take":
 		s.take()
+	case "abandon-sure":
+		s.abandon(a.Arg, true)
 	case "abandon":
-		s.do(Form{Card: formCard("Give up the way back?", "Leave everything as it is now", s.act("abandon-send", asIs, ""), card.Input{ID: "reason", Kind: card.Text, Label: "Why is it left like this?"})})
+		if a.Arg != "" {
+			s.abandon(a.Arg, false)
+			return
+		}
+		s.do(Form{Card: formCard("Give up the way back?", "Go on", s.act("abandon-send", asIs, ""), card.Input{ID: "reason", Kind: card.Text, Label: "Why is it left like this?"})})
 	case "abandon-send":
-		s.abandon(p.Fields["reason"])
+		s.abandon(p.Fields["reason"], false)
 	case "works", "still", "changed", "later":
 		s.heard(a)
 	case "next-day":
@@ -246,10 +260,7 @@ func (s *stepping) extend(a Action) {
 	}
 	to := from.Add(time.Hour)
 	if a.Arg == "open" {
-		to = s.policy.NextOpen(from)
-		if !to.After(from) {
-			to = s.policy.NextOpen(nextMorning(from, s.policy))
-		}
+		to = s.policy.NextOpening(from)
 	} else if d, err := time.ParseDuration(a.Arg); err == nil && extendable(a.Arg) {
 		to = from.Add(d)
 	}
@@ -361,10 +372,24 @@ func (s *stepping) own(who Person) {
 	s.tell(card.Card{Tone: card.Done, Title: "You look after it now", Text: []string{headline(s.o, s.r), whenWord(s.policy, s.o)}})
 }
 
-func (s *stepping) abandon(reason string) {
-	reason = plain(strings.TrimSpace(reason))
+// abandon gives up the way back, once the person has seen what that means and said yes.
+func (s *stepping) abandon(reason string, sure bool) {
+	reason = card.Shorten(plain(strings.TrimSpace(reason)), 80)
 	if reason == "" {
 		s.tell(card.Card{Title: "Please say why it is left like this", Text: []string{"For example: /outage abandon " + s.o.ID + " the shop moved to another tool"}})
+		return
+	}
+	if !sure {
+		c := card.Card{
+			Tone: card.Warning, Title: "Give up the way back of " + s.o.ID + "?",
+			Text:  []string{headline(s.o, s.r) + ". It stays like this, and I ask no more. Reason: " + reason},
+			Facts: facts(s.r.Steps, stepFact),
+			Buttons: []card.Button{
+				{Label: "Yes, leave everything as it is now", Style: card.Danger, Action: s.act("abandon-sure", asIs, reason)},
+				s.button("look", "", "No"),
+			},
+		}
+		s.tell(c)
 		return
 	}
 	for _, st := range s.r.Steps {

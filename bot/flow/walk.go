@@ -227,6 +227,11 @@ func (s *walking) catalogue(c Catalogue) {
 		return
 	}
 	s.w.Resources = c.Resources
+	if n := s.node(); n.Kind == tree.Change && !slices.ContainsFunc(c.Resources, func(r change.Resource) bool { return r.Action == n.Action }) {
+		s.w.Stage = Choosing
+		s.show(func() card.Card { return cannotLook(s.w, n, effectOf(n.Action).none) })
+		return
+	}
 	s.w.Plan = slices.DeleteFunc(c.Plan, func(st change.Step) bool { return s.e.Desk.held(st.Key) != "" })
 	if other := s.holder(c.Plan); len(s.w.Plan) == 0 && other != "" {
 		s.heldBy(other)
@@ -334,11 +339,19 @@ func (s *walking) press(p Press) {
 		s.tell(overCard(s.w))
 		return
 	}
-	if a.Verb == "continue" {
+	switch a.Verb { // of a card that stands beside the walk's: whatever its turn is
+	case "continue", "menu":
 		s.w.Place = private(s.e)
 		s.w.Turn++
 		s.w.Card++
+		if a.Verb == "menu" {
+			s.w.Path, s.w.Inputs, s.w.Plan = []string{s.tree.Start()}, Inputs{}, nil
+			s.w.Join, s.w.Joined, s.w.Stage = "", false, Choosing
+		}
 		s.again()
+		return
+	case "cancel":
+		s.end("cancelled", card.Card{Title: "Stopped. Nothing was changed."})
 		return
 	}
 	if a.State != strconv.Itoa(s.w.Turn) {
@@ -364,8 +377,6 @@ func (s *walking) press(p Press) {
 		}
 		s.w.Joined, s.w.Plan = false, nil
 		s.enter()
-	case "cancel":
-		s.end("cancelled", card.Card{Title: "Stopped. Nothing was changed."})
 	case "join":
 		s.w.Join, s.w.Joined = a.Arg, true
 		s.enter()
@@ -528,7 +539,7 @@ func (s *walking) form(errs map[string]string) card.Card {
 	}
 	inputs = append(inputs,
 		card.Input{ID: "deadline", Kind: card.Choice, Label: "Ask me to restore after", Options: options, Value: deadline.String(), Error: errs["deadline"]},
-		card.Input{ID: "since", Kind: card.Text, Label: "Customers are hit since", Value: s.since().In(s.zone()).Format("15:04"), Hint: "15:04 on your clock", Error: errs["since"]},
+		card.Input{ID: "since", Kind: card.Text, Label: "Affecting customers since", Value: s.since().In(s.zone()).Format("15:04"), Hint: "15:04 on your clock", Error: errs["since"]},
 	)
 	return card.Card{Title: card.Shorten(n.Title, card.MaxTitle), Form: &card.Form{Inputs: inputs, Submit: "Show what will change", Action: s.w.action("inputs", "")}}
 }

@@ -24,8 +24,6 @@ func words(d time.Duration) string {
 	d = d.Round(time.Minute)
 	h, m := int(d.Hours()), int(d.Minutes())%60
 	switch {
-	case d == 0:
-		return "less than a minute"
 	case h == 0:
 		return fmt.Sprintf("%d min", m)
 	case m == 0:
@@ -69,7 +67,7 @@ func firstLine(s string) string {
 }
 
 // quoted shows a value within a sentence.
-func quoted(v change.Value) string { return card.Shorten(firstLine(v.Text), 80) }
+func quoted(v change.Value) string { return card.Shorten(firstLine(v.Text), 60) }
 
 // fingerprint names the value that was found in the way of a step.
 func fingerprint(st change.Step) string {
@@ -88,16 +86,16 @@ func capital(channel string) string {
 }
 
 // effect says what an action means to customers.
-type effect struct{ many, do, set, not, back string }
+type effect struct{ many, none, do, set, not, unknown, back string }
 
 func effectOf(action string) effect {
 	switch action {
 	case change.CloseChat:
-		return effect{many: "apps", do: "Close %s now", set: "%s CLOSED", not: "%s STILL OPEN", back: "%s open again"}
+		return effect{many: "apps", none: "the organisation document names no Glad App (apps:)", unknown: "%s NOT KNOWN YET, open or closed", do: "Close %s now", set: "%s CLOSED", not: "%s STILL OPEN", back: "%s open again"}
 	case change.PhonesToVoicemail:
-		return effect{many: "numbers", do: "Send %s to voicemail now", set: "callers of %s hear voicemail", not: "callers of %s STILL reach nobody", back: "%s as before"}
+		return effect{many: "numbers", none: "the organisation document names no phone number (numbers:)", unknown: "%s NOT KNOWN YET, voicemail or not", do: "Send %s to voicemail now", set: "callers of %s hear voicemail", not: "callers of %s STILL reach nobody", back: "%s as before"}
 	}
-	return effect{many: "settings", do: "Change %s now", set: "%s CHANGED", not: "%s NOT YET CHANGED", back: "%s as before"}
+	return effect{many: "settings", none: "there is nothing that can be set", unknown: "%s NOT KNOWN YET", do: "Change %s now", set: "%s CHANGED", not: "%s NOT YET CHANGED", back: "%s as before"}
 }
 
 // some names targets, or counts them where they are many: "8 of 12 numbers".
@@ -130,6 +128,9 @@ func truth(o Outage, r change.Record) string {
 		seen[st.Action+st.Target] = true
 		all[st.Action]++
 		f := stepTruth(st)
+		if o.Channel == "login" && st.Action == change.PhonesToVoicemail && f == effectOf(st.Action).not {
+			f = "callers of %s hear Gladly's own message"
+		}
 		i := slices.IndexFunc(groups, func(g group) bool { return g.action == st.Action && g.format == f })
 		if i < 0 {
 			groups = append(groups, group{action: st.Action, format: f})
@@ -149,6 +150,8 @@ func stepTruth(st change.Step) string {
 	switch {
 	case st.State == change.Left:
 		return "%s left as it is"
+	case st.Tries > 0 && st.State != change.Recorded: // no clear answer: it may have taken effect
+		return w.unknown
 	case st.State == change.Restored:
 		return w.back
 	case st.State == change.IsSet, st.State == change.Adopted, st.Back:
@@ -202,7 +205,7 @@ func stepWord(st change.Step) string {
 	case change.Restored:
 		return "as before " + card.Clock(st.At)
 	case change.Failed:
-		return "DID NOT WORK: " + st.Reason
+		return "DID NOT WORK: " + reason(st)
 	case change.Conflict:
 		if st.Now == nil {
 			return "needs your answer: " + st.Reason
@@ -218,8 +221,19 @@ func stepWord(st change.Step) string {
 	return string(st.State)
 }
 
+// reason says why a step did not work, in the platform's words.
+func reason(st change.Step) string {
+	if _, why, ok := strings.Cut(st.Reason, change.ErrRefused.Error()+": "); ok {
+		return "Gladly refused it: " + why
+	}
+	return "Gladly gave no clear answer (" + st.Reason + ")"
+}
+
 func endWord(o Outage) string {
 	took := words(o.Ended.At.Sub(o.Began))
+	if took == "0 min" {
+		took = "less than a minute"
+	}
 	switch o.Ended.How {
 	case "restored":
 		return "Restored " + card.Clock(o.Ended.At) + " by " + o.Ended.By + ". It took " + took

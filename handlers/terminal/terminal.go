@@ -37,6 +37,7 @@ type Config struct {
 	Me      string // who types where no @name is given
 	Channel string // where people type
 	Zone    func(account string) *time.Location
+	Trust   bool // everybody who types is a member: the organisation document names nobody
 	Extras  map[string]Extra
 	Flow    Flow
 	Settle  func(ctx context.Context) error // returns when nothing is under way
@@ -66,6 +67,7 @@ type question struct {
 	fields map[string]string
 	at     int      // the field that is asked for
 	long   []string // lines of a Long field so far
+	wrong  bool     // only the fields with an error are asked for
 }
 
 // New returns a session.
@@ -94,7 +96,10 @@ func (t *Terminal) Send(_ context.Context, p flow.Post, to handlers.Target) (str
 	case p.Place.Person != "":
 		_, name, _ := strings.Cut(p.Place.Person, ":")
 		head = fmt.Sprintf("[%d] To @%s", i+1, name)
-		zone = t.config.Zone(p.Place.Person)
+		if mine := t.config.Zone(p.Place.Person); mine.String() != zone.String() {
+			zone = mine
+			head += " (times of " + zone.String() + ")"
+		}
 	case p.Place.Thread != "":
 		head += ", in the thread of " + strings.TrimPrefix(p.Place.Thread, "home:")
 	}
@@ -171,10 +176,14 @@ func (t *Terminal) Line(ctx context.Context, line string) error {
 	if rest, ok := strings.CutPrefix(strings.TrimSpace(text), "@"); ok {
 		who, text, _ = strings.Cut(rest, " ")
 	}
-	if q, ok := t.asking[who]; ok {
-		return t.answer(ctx, who, q, text)
-	}
 	words := strings.Fields(text)
+	if q, ok := t.asking[who]; ok {
+		if len(words) == 0 || !t.isWord(words[0]) {
+			return t.answer(ctx, who, q, text)
+		}
+		delete(t.asking, who)
+		t.say("  The question before is closed. Nothing was changed by it.\n")
+	}
 	if len(words) == 0 {
 		return nil
 	}
@@ -184,14 +193,23 @@ func (t *Terminal) Line(ctx context.Context, line string) error {
 		}
 		return t.config.Settle(ctx)
 	}
-	if words[0] == "/outage" {
+	switch strings.ToLower(words[0]) {
+	case "/outage", "outage":
 		return t.accept(ctx, who, flow.Command{Words: words[1:]})
+	case "help", "/help":
+		return t.accept(ctx, who, flow.Command{Words: []string{"help"}})
 	}
 	if c, b, ok := t.buttonOf(words); ok {
 		return t.press(ctx, who, c, b)
 	}
 	t.say("  Type /outage, the number of a button such as %d.1, or @name before either. /outage help lists more.\n", max(1, t.newest+1))
 	return nil
+}
+
+// isWord reports whether a typed word is a command and no answer to a question.
+func (t *Terminal) isWord(w string) bool {
+	_, extra := t.config.Extras[w]
+	return extra || strings.EqualFold(w, "/outage")
 }
 
 // buttonOf reads "2" as the second button of the newest card, and "7.2" as that of card 7.
@@ -239,7 +257,7 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 	t.events++
 	account := Platform + ":" + who
 	reply, err := t.config.Flow.Accept(ctx, flow.Event{
-		ID: fmt.Sprintf("%s/%d", t.config.Session, t.events), At: time.Now(), By: flow.Person{Account: account},
+		ID: fmt.Sprintf("%s/%d", t.config.Session, t.events), At: time.Now(), By: flow.Person{Account: account, Member: t.config.Trust},
 		Place: flow.Place{Platform: Platform, Channel: t.config.Channel}, What: what,
 	})
 	if err != nil {
@@ -252,7 +270,11 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 	}
 	if r.Form != nil {
 		t.say("\nForm for @%s: %s\n", who, safe(r.Form.Title))
-		t.next(who, question{form: r.Form.Form, fields: map[string]string{}})
+		q := question{form: r.Form.Form, fields: map[string]string{}}
+		if slices.ContainsFunc(q.form.Inputs, func(in card.Input) bool { return in.Error != "" }) {
+			q.skip() // what was right needs no second answer
+		}
+		t.next(who, q)
 		return nil
 	}
 	return nil
@@ -298,18 +320,31 @@ func (t *Terminal) answer(ctx context.Context, who string, q question, text stri
 		value, ok = choose(in, text)
 	}
 	if !ok {
-		t.say("  Please give the number of one of them.\n")
+		t.say("  Please type a number from the list.\n")
 		t.asking[who] = q
 		return nil
 	}
 	q.fields[in.ID] = value
 	q.at, q.long = q.at+1, nil
+	if q.wrong {
+		q.skip()
+	}
 	if q.at < len(q.form.Inputs) {
 		t.next(who, q)
 		return nil
 	}
 	delete(t.asking, who)
 	return t.send(ctx, who, q.form.Action, q.fields)
+}
+
+// skip goes on to the next field with an error.
+func (q *question) skip() {
+	for q.at < len(q.form.Inputs) && q.form.Inputs[q.at].Error == "" {
+		in := q.form.Inputs[q.at]
+		q.fields[in.ID] = in.Value
+		q.at++
+	}
+	q.wrong = true
 }
 
 // next asks for the next field of a form.
