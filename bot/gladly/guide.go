@@ -32,7 +32,7 @@ func (p *Platform) ivrGuide(s setting, want change.Value) change.Guide {
 		Click:    fmt.Sprintf("Move the mouse over %s and click to edit it. Under Initial IVR, select %q. Click Save.", s.Label, want.Text),
 		Warning:  "DO NOT change the Queue IVR.",
 		Check:    fmt.Sprintf("Call %s as a customer: do you hear what %q says?", s.Label, want.Text),
-		Choices:  p.ivrs(s),
+		Choices:  p.ivrs(s, want),
 	}
 	switch {
 	case len(want.Raw) == 0:
@@ -55,19 +55,20 @@ func (p *Platform) hoursGuide(s setting, want change.Value) change.Guide {
 		g.Click = fmt.Sprintf("Untick Closed next to %s, and see that it shows %s.", s.day.Title(), want.Text)
 		g.Check = fmt.Sprintf("Open %s as a customer, within its hours: can you start a chat?", s.app.site())
 	}
-	g.Choices = choices(s.Known, Closed.value())
+	all := []change.Value{want, Closed.value()}
 	for _, d := range Weekdays() {
 		if h, ok := s.app.Hours[d]; ok {
-			g.Choices = choices(s.Known, append(g.Choices, h.value())...)
+			all = append(all, h.value())
 		}
 	}
+	g.Choices = choices(s.Known, all...)
 	return g
 }
 
 func (p *Platform) messageGuide(s setting, want change.Value) change.Guide {
 	g := p.page(s, p.org.Menus.Message)
 	g.Question = fmt.Sprintf("What does the %s message of %s say now? Copy it here before you change it.", p.org.Menus.Message, s.Label)
-	g.Choices = choices(s.Known, written(""))
+	g.Choices = choices(s.Known, want, written(""))
 	if len(want.Raw) == 0 {
 		g.Click = fmt.Sprintf("Empty the %s message.", p.org.Menus.Message)
 		g.Check = fmt.Sprintf("Open %s as a customer, while chat is closed: is the message gone?", s.app.site())
@@ -82,7 +83,7 @@ func (p *Platform) messageGuide(s setting, want change.Value) change.Guide {
 
 // page is what all settings of a Glad App's one page have in common.
 func (p *Platform) page(s setting, section string) change.Guide {
-	screen := fmt.Sprintf("%s > %s > %s", p.org.Menus.GladApp, s.Label, p.org.Menus.Edit)
+	screen := fmt.Sprintf("%s > %s > %s", p.org.Menus.GladApp, s.Label, p.org.Menus.Configure)
 	return change.Guide{
 		Screen:  screen,
 		Path:    screen + " > " + section,
@@ -90,10 +91,9 @@ func (p *Platform) page(s setting, section string) change.Guide {
 	}
 }
 
-// ivrs are what Initial IVR may show: for this number, when the outage value was set before us, blank, and for the
-// other numbers.
-func (p *Platform) ivrs(s setting) []change.Value {
-	all := []change.Value{written(s.number.outageIVR()), written("")}
+// ivrs are what Initial IVR may show, most likely ones first; the other numbers' are the rest of those known.
+func (p *Platform) ivrs(s setting, want change.Value) []change.Value {
+	all := []change.Value{want, written("")}
 	for _, n := range p.org.Numbers {
 		if n.IVR != nil {
 			all = append(all, written(*n.IVR))
@@ -103,7 +103,8 @@ func (p *Platform) ivrs(s setting) []change.Value {
 	return choices(s.Known, all...)
 }
 
-// choices are the values without those that come twice, the known one first.
+// choices are the known value and the others, none twice. What is wanted is among them: somebody may have set it
+// before us.
 func choices(known *change.Value, all ...change.Value) []change.Value {
 	var out []change.Value
 	if known != nil {

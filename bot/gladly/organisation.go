@@ -47,12 +47,12 @@ type App struct {
 
 // Menus are the names that people look for on Gladly's screens. They move now and then, so they are data.
 type Menus struct {
-	AsOf    string `yaml:"as_of" jsonschema_description:"The day on which somebody looked these names up: 2026-11-23."`
-	Voice   string `yaml:"voice" jsonschema_description:"The screen of all numbers. Left out: Settings > Voice."`
-	GladApp string `yaml:"glad_app" jsonschema_description:"The screen of all Glad Apps. Left out: Settings > Glad App."`
-	Edit    string `yaml:"configure" jsonschema_description:"What leads to one Glad App's page. Left out: Configure."`
-	Hours   string `yaml:"hours" jsonschema_description:"The section of that page with the weekdays. Left out: Glad App Hours."`
-	Message string `yaml:"message" jsonschema_description:"The section of that page with the message. Left out: Chat Unavailable."`
+	AsOf      string `yaml:"as_of" jsonschema_description:"The day on which somebody looked these names up: 2026-11-23."`
+	Voice     string `yaml:"voice" jsonschema_description:"The screen of all numbers. Left out: Settings > Voice."`
+	GladApp   string `yaml:"glad_app" jsonschema_description:"The screen of all Glad Apps. Left out: Settings > Glad App."`
+	Configure string `yaml:"configure" jsonschema_description:"What leads to one Glad App's page. Left out: Configure."`
+	Hours     string `yaml:"hours" jsonschema_description:"The section of that page with the weekdays. Left out: Glad App Hours."`
+	Message   string `yaml:"message" jsonschema_description:"The section of that page with the message. Left out: Chat Unavailable."`
 }
 
 // voicemailOnly is the IVR that the playbook has people create.
@@ -169,13 +169,13 @@ func (a App) site() string {
 
 // named returns the menus with the names of Gladly's action plan for those that the document leaves out.
 func (m Menus) named() Menus {
-	plan := Menus{
-		AsOf: "2026-11-23", Voice: "Settings > Voice",
-		GladApp: "Settings > Glad App", Edit: "Configure", Hours: "Glad App Hours", Message: "Chat Unavailable",
-	}
 	return Menus{
-		AsOf: cmp.Or(m.AsOf, plan.AsOf), Voice: cmp.Or(m.Voice, plan.Voice), GladApp: cmp.Or(m.GladApp, plan.GladApp),
-		Edit: cmp.Or(m.Edit, plan.Edit), Hours: cmp.Or(m.Hours, plan.Hours), Message: cmp.Or(m.Message, plan.Message),
+		AsOf:      cmp.Or(m.AsOf, "2026-11-23"),
+		Voice:     cmp.Or(m.Voice, "Settings > Voice"),
+		GladApp:   cmp.Or(m.GladApp, "Settings > Glad App"),
+		Configure: cmp.Or(m.Configure, "Configure"),
+		Hours:     cmp.Or(m.Hours, "Glad App Hours"),
+		Message:   cmp.Or(m.Message, "Chat Unavailable"),
 	}
 }
 

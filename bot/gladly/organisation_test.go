@@ -1,0 +1,106 @@
+package gladly
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"switchback/bot/change"
+	"switchback/bot/config"
+)
+
+const good = `organisation:
+  numbers:
+    - {number: "+16505550101", name: Orders, ivr: Main menu}
+    - {number: "+16505550102", ivr: "", way: flag}
+  apps:
+    - id: web-shop
+      name: Web shop
+      hours: {monday: 08:00–20:00, sunday: Closed}
+      message: Hello!
+      outage: Chat is down.
+  menus: {as_of: 2027-01-01, glad_app: Settings > Chat}
+`
+
+func parse(data string) (Organisation, error) {
+	doc, problems := config.Parse("org.yaml", []byte(data))
+	var whole struct{ Organisation Organisation }
+	if doc != nil {
+		problems = append(problems, doc.Decode(&whole)...)
+		problems = append(problems, whole.Organisation.Check(doc, "organisation")...)
+	}
+	return whole.Organisation, problems.Err()
+}
+
+func TestDocument(t *testing.T) {
+	got, err := parse(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Organisation{
+		Numbers: []Number{
+			{Number: "+16505550101", Name: "Orders", IVR: new("Main menu")},
+			{Number: "+16505550102", IVR: new(""), Way: change.Flag},
+		},
+		Apps: []App{{
+			ID: "web-shop", Name: "Web shop", Hours: map[Weekday]Hours{"monday": "08:00-20:00", "sunday": Closed},
+			Message: new("Hello!"), Outage: "Chat is down.",
+		}},
+		Menus: Menus{AsOf: "2027-01-01", GladApp: "Settings > Chat"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("document (-want +got):\n%s", diff)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	tests := []struct {
+		name     string
+		old, new string // replaced in the good document
+		want     string
+	}{
+		{"a typo in a day", "monday", "munday", `organisation.apps.0.hours.munday: "munday" is not a weekday; did you mean "monday"?`},
+		{"hours that run over midnight", "08:00–20:00", "20:00-02:00", `want hours such as 08:00-20:00, or closed, got "20:00-02:00"`},
+		{"a number without a country", "+16505550101", "6505550101", "org.yaml:3:16: organisation.numbers.0.number: want a number such as +16505550101"},
+		{"a number that would be a path", "+16505550101", "+16505550101/queue-ivr", "numbers.0.number: want a number such as +16505550101"},
+		{"a number twice", "+16505550102", "+16505550101", "numbers.1.number: +16505550101 stands here twice"},
+		{"noted during an outage", "ivr: Main menu", "ivr: Voicemail Only", `numbers.0.ivr: "Voicemail Only" is the IVR for an outage`},
+		{"noted during an outage, with an IVR of its own", "ivr: Main menu", "ivr: Away, voicemail: Away", `numbers.0.ivr: "Away" is the IVR for an outage`},
+		{"blank in words", "ivr: Main menu", "ivr: blank", `numbers.0.ivr: where Gladly shows no Initial IVR, write ""`},
+		{"a way nobody knows", "way: flag", "way: flga", `numbers.1.way: want guided or flag, got "flga"; did you mean "flag"?`},
+		{"a way that Gladly does not have", "id: web-shop", "id: web-shop\n      way: auto", `apps.0.way: want guided or flag, got "auto"`},
+		{"an id with a slash", "id: web-shop", "id: web/shop", "apps.0.id: want lower-case letters"},
+		{"an app twice", "  menus:", "    - {id: web-shop, name: Other}\n  menus:", "apps.1.id: web-shop stands here twice"},
+		{"two apps of one name", "  menus:", "    - {id: other, name: Web shop}\n  menus:", `apps.1.name: two Glad Apps are called "Web shop"`},
+		{"a message noted during an outage", "Hello!", "Chat is down.", "apps.0.message: this is the message for an outage"},
+		{"menus without a date", "as_of: 2027-01-01, ", "", "organisation.menus: say with as_of on which day"},
+		{"menus with half a date", "2027-01-01", "January 2027", `menus.as_of: want a date such as 2026-11-23, got "January 2027"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			data := strings.Replace(good, test.old, test.new, 1)
+			if data == good {
+				t.Fatalf("%q is not in the document", test.old)
+			}
+			_, err := parse(data)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("problems: %v\nwant only: %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestParseHours(t *testing.T) {
+	tests := map[string]Hours{
+		"08:00-20:00": "08:00-20:00", "08:00–20:00": "08:00-20:00", " 00:00-24:00\n": "00:00-24:00", "Closed": Closed, "closed": Closed,
+		"": "", "8:00-20:00": "", "08:00": "", "08:00-": "", "20:00-08:00": "", "08:00-08:00": "", "08:00-24:01": "", "24:00-24:00": "",
+		"08:60-20:00": "", "08:00-20:00-21:00": "", "08:00 - 20:00": "", "open": "",
+	}
+	for in, want := range tests {
+		got, err := ParseHours(in)
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("ParseHours(%q) = %q, %v, want %q", in, got, err, want)
+		}
+	}
+}
