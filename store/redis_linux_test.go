@@ -1,0 +1,652 @@
+package store_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchback/bot/config"
+	"switchback/store"
+	"switchback/store/storetest"
+)
+
+// server is a redis-server of the test's own, on a free port of the loopback. It dies with the test.
+type server struct {
+	dir, addr string
+	args      []string
+	cmd       *exec.Cmd
+}
+
+// startServer starts a redis-server with the append-only file on, and with these settings besides. Without the program the
+// test is skipped, or failed where it must be there.
+func startServer(tb testing.TB, args ...string) *server {
+	tb.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		if os.Getenv("CI") == "true" {
+			tb.Fatal("redis-server is missing (apt-get install redis-server)")
+		}
+		tb.Skip("redis-server is missing (apt-get install redis-server): nothing is tested on Redis")
+	}
+	s := &server{dir: tb.TempDir(), addr: freeAddr(tb)}
+	s.args = append([]string{"--appendonly", "yes", "--appendfsync", "always"}, args...)
+	s.start(tb)
+	tb.Cleanup(s.kill)
+	return s
+}
+
+func freeAddr(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+func (s *server) start(tb testing.TB) {
+	tb.Helper()
+	_, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--logfile", "log"}, s.args...)
+	s.cmd = exec.Command("redis-server", args...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	eventually(tb, "redis-server to answer", s.answers)
+}
+
+// answers reports whether the server has loaded its data. It dials anew, where a client would wait a second.
+func (s *server) answers() bool {
+	c, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = c.Close() }()
+	if _, err := io.WriteString(c, "PING\r\n"); err != nil {
+		return false
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	return err == nil && (line == "+PONG\r\n" || strings.HasPrefix(line, "-NOAUTH"))
+}
+
+// kill ends the server as kill -9 does.
+func (s *server) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+}
+
+// client is a connection besides the store's.
+func (s *server) client(tb testing.TB) *redis.Client {
+	tb.Helper()
+	c := redis.NewClient(&redis.Options{Addr: s.addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
+	tb.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func (s *server) url() config.Secret { return config.Secret("redis://" + s.addr) }
+
+func (s *server) do(tb testing.TB, args ...any) any {
+	tb.Helper()
+	v, err := s.client(tb).Do(tb.Context(), args...).Result()
+	if err != nil {
+		tb.Fatalf("%v: %v", args, err)
+	}
+	return v
+}
+
+func openRedis(tb testing.TB, cfg store.RedisConfig) *store.Redis {
+	tb.Helper()
+	r, err := store.OpenRedis(tb.Context(), cfg)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// eventually asks again and again, with a breath between, until done says yes.
+func eventually(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
+	end, cancel := context.WithTimeout(tb.Context(), 20*time.Second)
+	defer cancel()
+	breath := time.NewTicker(2 * time.Millisecond)
+	defer breath.Stop()
+	for !done() {
+		select {
+		case <-breath.C:
+		case <-end.Done():
+			tb.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+func TestRedisKeepsContract(t *testing.T) {
+	s := startServer(t, "--appendfsync", "everysec") // it dies with the test, not with the machine
+	n := 0
+	storetest.Run(t, func(t *testing.T) store.Store {
+		t.Helper()
+		n++
+		return openRedis(t, store.RedisConfig{URL: s.url(), Prefix: fmt.Sprint("n", n)})
+	})
+}
+
+// TestRedisKilled kills redis-server between the commits of three clients, again and again. What was acknowledged must
+// be there, and what was not is repeated until it is, once.
+func TestRedisKilled(t *testing.T) {
+	s := startServer(t)
+	const rounds, perRound = 6, 40
+	clients := []*store.Redis{}
+	for range 3 {
+		clients = append(clients, openRedis(t, store.RedisConfig{URL: s.url()}))
+	}
+	var wg sync.WaitGroup
+	var acknowledged atomic.Int64
+	made := make(chan error)
+	stop := make(chan struct{})
+	for _, c := range clients {
+		wg.Go(func() {
+			for {
+				err := increment(t, c)
+				if err == nil {
+					acknowledged.Add(1)
+				}
+				select {
+				case made <- err:
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	for range rounds {
+		for range perRound {
+			if err := <-made; err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.kill()
+		s.start(t)
+	}
+	close(stop)
+	wg.Wait()
+	total := int(acknowledged.Load())
+	var docs []store.Doc
+	eventually(t, "the client to find the server again", func() (ok bool) {
+		var err error
+		docs, err = clients[0].Get(t.Context(), "sum")
+		return err == nil
+	})
+	if string(docs[0].Data) != fmt.Sprint(total) {
+		t.Errorf("the sum is %s, and %d increments were acknowledged", docs[0].Data, total)
+	}
+	entries, err := clients[0].Audit(t.Context(), 0, total+100)
+	if err != nil || len(entries) != total {
+		t.Errorf("%d entries, %v, want %d", len(entries), err, total)
+	}
+}
+
+// increment adds 1 to the document "sum", whatever it takes.
+func increment(t *testing.T, s store.Store) error {
+	t.Helper()
+	breath := time.NewTicker(time.Millisecond)
+	defer breath.Stop()
+	for {
+		docs, err := s.Get(t.Context(), "sum")
+		if errors.Is(err, store.ErrStateLost) || t.Context().Err() != nil {
+			return err
+		}
+		if err != nil {
+			<-breath.C
+			continue
+		}
+		n := 0
+		if docs[0].Version > 0 {
+			if _, err := fmt.Sscan(string(docs[0].Data), &n); err != nil {
+				return err
+			}
+		}
+		nonce := store.NewNonce()
+		c := store.Commit{
+			Op: nonce, Nonce: nonce,
+			Checks: []store.Check{{Key: "sum", Version: docs[0].Version}},
+			Puts:   []store.Put{{Key: "sum", Data: fmt.Append(nil, n+1)}},
+			Audit:  []store.Entry{{Log: "sum", Data: fmt.Append(nil, n+1)}},
+		}
+		for err = errors.New("not yet sent"); err != nil; {
+			_, err = s.Commit(t.Context(), c)
+			if errors.Is(err, store.ErrConflict) {
+				break
+			}
+			if errors.Is(err, store.ErrStateLost) || errors.Is(err, store.ErrReplayed) || t.Context().Err() != nil {
+				return err
+			}
+			if err != nil {
+				<-breath.C
+			}
+		}
+		if err == nil {
+			return nil
+		}
+	}
+}
+
+// put is a commit that writes one document.
+func put(op, key string, version uint64, data string) store.Commit {
+	return store.Commit{
+		Op: op, Nonce: store.NewNonce(),
+		Checks: []store.Check{{Key: key, Version: version}},
+		Puts:   []store.Put{{Key: key, Data: []byte(data)}},
+	}
+}
+
+func mustCommit(t *testing.T, s store.Store, c store.Commit) uint64 {
+	t.Helper()
+	n, err := s.Commit(t.Context(), c)
+	if err != nil {
+		t.Fatalf("Commit = %v", err)
+	}
+	return n
+}
+
+// wantChanges opens the store, and looks whether changes may be made, and whether the warnings are about these.
+func wantChanges(t *testing.T, s store.Store, changes bool, about ...string) {
+	t.Helper()
+	h, err := s.Health(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Changes != changes || len(h.Warnings) != len(about) {
+		t.Fatalf("Health = %+v, want changes %t, and warnings about %q", h, changes, about)
+	}
+	for i, text := range about {
+		if !strings.Contains(h.Warnings[i], text) {
+			t.Errorf("warning %q, want it to be about %s", h.Warnings[i], text)
+		}
+	}
+}
+
+func TestRedisIsReadable(t *testing.T) {
+	s := startServer(t)
+	r := openRedis(t, store.RedisConfig{URL: s.url(), Prefix: "night"})
+	c := put("press:1", "outage:17", 0, `{"schema":1,"owner":"anna"}`)
+	c.Nonce = "N1"
+	c.Timers = []store.Timer{{ID: "remind:17", At: time.UnixMilli(1_790_000_000_000)}}
+	c.Audit = []store.Entry{{Log: "outage:17", Data: []byte(`{"did":"confirm"}`)}}
+	mustCommit(t, r, c)
+	for _, test := range []struct {
+		command []any
+		want    string
+	}{
+		{[]any{"hgetall", "{switchback:night}:d:outage:17"}, `map[d:{"schema":1,"owner":"anna"} v:1]`},
+		{[]any{"get", "{switchback:night}:op:press:1"}, "1 N1"},
+		{[]any{"zrange", "{switchback:night}:keys", 0, -1}, "[outage:17]"},
+		{[]any{"zrange", "{switchback:night}:due", 0, -1, "withscores"}, "[[remind:17 1.79e+12]]"},
+		{[]any{"hmget", "{switchback:night}:meta", "schema", "counter", "audit"}, "[1 1 1]"},
+		{[]any{"xlen", "{switchback:night}:audit"}, "1"},
+		{[]any{"pttl", "{switchback:night}:d:outage:17"}, "-1"},
+	} {
+		if got := fmt.Sprint(s.do(t, test.command...)); got != test.want {
+			t.Errorf("%v = %s, want %s", test.command, got, test.want)
+		}
+	}
+	if left := s.do(t, "pttl", "{switchback:night}:op:press:1").(int64); left < 6*24*3600*1000 || left > 7*24*3600*1000 {
+		t.Errorf("the op is kept for %d ms, want seven days", left)
+	}
+}
+
+// TestRedisLostState takes data away behind the store's back.
+func TestRedisLostState(t *testing.T) {
+	s := startServer(t)
+	open := func(t *testing.T) *store.Redis {
+		t.Helper()
+		s.do(t, "flushall")
+		r := openRedis(t, store.RedisConfig{URL: s.url()})
+		mustCommit(t, r, put("1", "a", 0, "A"))
+		mustCommit(t, r, put("2", "b", 0, "B"))
+		return r
+	}
+	for _, test := range []struct {
+		name string
+		lose func(t *testing.T)
+	}{
+		{"emptied", func(t *testing.T) { t.Helper(); s.do(t, "flushall") }},
+		{"emptied, and begun by another bot", func(t *testing.T) {
+			t.Helper()
+			s.do(t, "flushall")
+			other := openRedis(t, store.RedisConfig{URL: s.url()})
+			for i := range 9 {
+				mustCommit(t, other, put(fmt.Sprint(i), fmt.Sprint(i), 0, "other"))
+			}
+		}},
+		{"set back", func(t *testing.T) { t.Helper(); s.do(t, "hset", "{switchback:bot}:meta", "counter", 1) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := open(t)
+			test.lose(t)
+			_, get := r.Get(t.Context(), "a")
+			_, list := r.List(t.Context(), "")
+			_, claim := r.Claim(t.Context(), time.Hour, 1)
+			_, audit := r.Audit(t.Context(), 0, 1)
+			_, commit := r.Commit(t.Context(), put("3", "a", 1, "A2"))
+			_, blind := r.Commit(t.Context(), store.Commit{})
+			for call, err := range map[string]error{
+				"Get": get, "List": list, "Claim": claim, "Audit": audit, "Commit": commit, "Commit of nothing": blind,
+			} {
+				if !errors.Is(err, store.ErrStateLost) {
+					t.Errorf("%s = %v, want ErrStateLost", call, err)
+				}
+			}
+			wantChanges(t, r, false, "lost state")
+		})
+	}
+	t.Run("a document is gone", func(t *testing.T) {
+		r := open(t)
+		s.do(t, "del", "{switchback:bot}:d:a")
+		_, get := r.Get(t.Context(), "b", "a")
+		_, commit := r.Commit(t.Context(), put("3", "a", 0, "the outage's own value"))
+		if !errors.Is(get, store.ErrStateLost) || !errors.Is(commit, store.ErrStateLost) {
+			t.Errorf("Get = %v, Commit = %v, want ErrStateLost", get, commit)
+		}
+	})
+	t.Run("the lineage is gone, and a bot starts", func(t *testing.T) {
+		open(t)
+		s.do(t, "del", "{switchback:bot}:meta")
+		if _, err := store.OpenRedis(t.Context(), store.RedisConfig{URL: s.url()}); !errors.Is(err, store.ErrStateLost) {
+			t.Errorf("OpenRedis = %v, want ErrStateLost", err)
+		}
+	})
+	t.Run("a newer program was here", func(t *testing.T) {
+		r := open(t)
+		s.do(t, "hset", "{switchback:bot}:meta", "schema", 2)
+		_, open := store.OpenRedis(t.Context(), store.RedisConfig{URL: s.url()})
+		_, get := r.Get(t.Context(), "a")
+		_, claim := r.Claim(t.Context(), time.Hour, 1)
+		_, commit := r.Commit(t.Context(), put("3", "a", 1, "A2"))
+		for call, err := range map[string]error{"OpenRedis": open, "Get": get, "Claim": claim, "Commit": commit} {
+			if !errors.Is(err, store.ErrNewerSchema) {
+				t.Errorf("%s = %v, want ErrNewerSchema", call, err)
+			}
+		}
+	})
+}
+
+// TestRedisWritesAllOrNothing gives each key another type, which is an error in the middle of a script.
+func TestRedisWritesAllOrNothing(t *testing.T) {
+	s := startServer(t)
+	for _, key := range []string{"meta", "keys", "due", "lease", "audit", "op:press", "d:b"} {
+		s.do(t, "flushall")
+		r := openRedis(t, store.RedisConfig{URL: s.url()})
+		key = "{switchback:bot}:" + key
+		s.do(t, "del", key)
+		s.do(t, "geoadd", key, 1, 1, "x")
+		if strings.HasSuffix(key, ":keys") || strings.HasSuffix(key, ":due") { // which are of that type
+			s.do(t, "del", key)
+			s.do(t, "set", key, "x")
+		}
+		c := put("press", "a", 0, "A")
+		c.Checks = append(c.Checks, store.Check{Key: "b"})
+		c.Timers = []store.Timer{{ID: "t", At: time.Now()}}
+		c.Audit = []store.Entry{{Log: "l", Data: []byte("{}")}}
+		if n, err := r.Commit(t.Context(), c); err == nil {
+			t.Errorf("%s has another type, and Commit = %d", key, n)
+		}
+		for _, written := range s.do(t, "keys", "*").([]any) {
+			if written != key && written != "{switchback:bot}:meta" {
+				t.Errorf("%s has another type, and %s was written", key, written)
+			}
+		}
+	}
+}
+
+func TestRedisHealth(t *testing.T) {
+	s := startServer(t)
+	set := func(name, value string) { s.do(t, "config", "set", name, value) }
+	// Each look is a store of its own, since what the server says is believed for a minute.
+	open := func(durability string) *store.Redis {
+		return openRedis(t, store.RedisConfig{URL: s.url(), Durability: durability})
+	}
+	wantChanges(t, open(""), true)
+	set("maxmemory", "100mb")
+	set("maxmemory-policy", "allkeys-lru")
+	wantChanges(t, open(""), false, "allkeys-lru")
+	wantChanges(t, open("operator"), false, "allkeys-lru")
+	set("maxmemory-policy", "volatile-lru")
+	wantChanges(t, open(""), true, "volatile-lru")
+	set("maxmemory-policy", "noeviction")
+	set("appendonly", "no")
+	wantChanges(t, open(""), false, "append-only file")
+	wantChanges(t, open("operator"), true, "append-only file")
+	set("appendonly", "yes")
+	set("appendfsync", "no")
+	wantChanges(t, open(""), true, "appendfsync")
+	set("appendfsync", "always")
+	set("min-replicas-to-write", "1")
+	r := open("")
+	if _, err := r.Commit(t.Context(), store.Commit{}); err == nil || !strings.Contains(err.Error(), "too few replicas") {
+		t.Errorf("Commit without the replicas that the server wants = %v", err)
+	}
+	wantChanges(t, r, false, "the last commit failed")
+	set("min-replicas-to-write", "0")
+	mustCommit(t, r, store.Commit{})
+	wantChanges(t, r, true)
+}
+
+// TestRedisFull fills the memory. Changes are refused, and what a restore commits is still taken.
+func TestRedisFull(t *testing.T) {
+	s := startServer(t, "--maxmemory", "8mb")
+	r := openRedis(t, store.RedisConfig{URL: s.url()})
+	base := put("1", "base", 0, "09:00-17:00")
+	base.Timers = []store.Timer{{ID: "t", At: time.UnixMilli(1)}}
+	version := mustCommit(t, r, base)
+	c := s.client(t)
+	var err error
+	for i := 0; err == nil; i++ {
+		err = c.Set(t.Context(), fmt.Sprint("foreign", i), strings.Repeat("x", 10_000), 0).Err()
+	}
+	if !redis.IsOOMError(err) {
+		t.Fatal(err)
+	}
+	wantChanges(t, openRedis(t, store.RedisConfig{URL: s.url()}), false, "memory of redis is full")
+	claims, err := r.Claim(t.Context(), time.Hour, 1)
+	if err != nil || len(claims) != 1 {
+		t.Fatalf("Claim = %v, %v", claims, err)
+	}
+	restore := put("2", "base", version, "restored")
+	restore.Lease = &store.Lease{Timer: "t", Token: claims[0].Token}
+	restore.Audit = []store.Entry{{Log: "outage:1", Data: []byte("{}")}}
+	if n := mustCommit(t, r, restore); n != version+1 {
+		t.Errorf("Commit = %d", n)
+	}
+	if n := mustCommit(t, r, restore); n != version+1 {
+		t.Errorf("the same commit = %d", n)
+	}
+	docs, err := r.Get(t.Context(), "base")
+	if err != nil || string(docs[0].Data) != "restored" {
+		t.Errorf("Get = %v, %v", docs, err)
+	}
+}
+
+// TestRedisReplica follows a primary that has a replica, loses it, and is taken for the primary itself.
+func TestRedisReplica(t *testing.T) {
+	primary := startServer(t, "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(primary.addr)
+	replica := startServer(t, "--replicaof", host+" "+port)
+	online := func() bool {
+		return strings.Contains(fmt.Sprint(primary.do(t, "info", "replication")), "state=online")
+	}
+	eventually(t, "the replica to follow", online)
+	r := openRedis(t, store.RedisConfig{URL: primary.url()})
+	mustCommit(t, r, put("1", "a", 0, "A"))
+	wantChanges(t, r, true)
+	if got := replica.do(t, "hget", "{switchback:bot}:d:a", "d"); got != "A" {
+		t.Errorf("the commit has returned, and the replica has %v", got)
+	}
+
+	reader := openRedis(t, store.RedisConfig{URL: replica.url()})
+	if _, err := reader.Commit(t.Context(), store.Commit{}); err == nil || !strings.Contains(err.Error(), "read-only replica") {
+		t.Errorf("Commit on a replica = %v", err)
+	}
+	wantChanges(t, reader, false, "read-only replica", "the last commit failed")
+
+	replica.kill()
+	eventually(t, "the replica to be missed", func() bool { return !online() })
+	c := put("2", "a", 1, "A2")
+	for range 2 {
+		if n, err := r.Commit(t.Context(), c); n != 0 || !errors.Is(err, store.ErrNotDurable) {
+			t.Errorf("Commit without a replica = %d, %v, want ErrNotDurable", n, err)
+		}
+		wantChanges(t, r, false, "no replica left", "not yet durable")
+	}
+	replica.start(t)
+	eventually(t, "the replica to follow", online)
+	if n := mustCommit(t, r, c); n != 2 {
+		t.Errorf("the same commit, confirmed = %d, want 2", n)
+	}
+	wantChanges(t, r, true)
+}
+
+// proxy passes on what a client and a server say, in turn, and cuts the connection at one message.
+type proxy struct {
+	addr string
+	mu   sync.Mutex
+	left map[string]int // messages until the cut, by direction; 0: none
+	cuts int
+}
+
+const (
+	requests = "request"
+	replies  = "reply"
+)
+
+func startProxy(t *testing.T, server string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	p := &proxy{addr: l.Addr().String(), left: map[string]int{}}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			behind, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go p.pass(requests, behind, client)
+			go p.pass(replies, client, behind)
+		}
+	}()
+	return p
+}
+
+// pass copies messages: a pipeline, and what answers it, is small enough to come in one piece.
+func (p *proxy) pass(direction string, to, from net.Conn) {
+	defer func() { _, _ = to.Close(), from.Close() }()
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := from.Read(buf)
+		if err != nil || p.cut(direction) {
+			return
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) cut(direction string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left[direction] > 0 {
+		if p.left[direction]--; p.left[direction] == 0 {
+			p.cuts++
+			return true
+		}
+	}
+	return false
+}
+
+// cutAt cuts at the k-th message from now, and tells how many cuts there were before.
+func (p *proxy) cutAt(direction string, k int) (cuts int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.left)
+	p.left[direction] = k
+	return p.cuts
+}
+
+// TestRedisLostMessages loses the k-th request or reply of a course of commits, for every k. Each is repeated until it
+// has an answer, and happens once.
+func TestRedisLostMessages(t *testing.T) {
+	s := startServer(t)
+	p := startProxy(t, s.addr)
+	for _, direction := range []string{requests, replies} {
+		for k := 1; ; k++ {
+			s.do(t, "script", "flush") // so that scripts are sent again too
+			name := fmt.Sprint(direction, k)
+			r := openRedis(t, store.RedisConfig{URL: config.Secret("redis://" + p.addr), Prefix: name})
+			before := p.cutAt(direction, k)
+			var version uint64
+			for i := range uint64(3) {
+				c := put(fmt.Sprint(i), "sum", version, fmt.Sprint(i+1))
+				c.Audit = []store.Entry{{Log: "sum", Data: []byte(c.Nonce)}}
+				eventually(t, name, func() bool {
+					n, err := r.Commit(t.Context(), c)
+					if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrReplayed) || err == nil && n != i+1 {
+						t.Fatalf("%s: commit %d = %d, %v", name, i+1, n, err)
+					}
+					version = n
+					return err == nil
+				})
+			}
+			cut := p.cutAt(direction, 0) > before
+			entries, err := r.Audit(t.Context(), 0, 9)
+			if err != nil || len(entries) != 3 {
+				t.Errorf("%s: %d entries, %v, want 3", name, len(entries), err)
+			}
+			if !cut { // beyond the last message
+				if k < 4 {
+					t.Errorf("only %d %ss were seen", k-1, direction)
+				}
+				break
+			}
+		}
+	}
+}
+
+// TestRedisSendsOnce loses the reply of a commit that nobody can repeat: it is an error, and it happened once.
+func TestRedisSendsOnce(t *testing.T) {
+	s := startServer(t)
+	p := startProxy(t, s.addr)
+	r := openRedis(t, store.RedisConfig{URL: config.Secret("redis://" + p.addr)})
+	mustCommit(t, r, store.Commit{})
+	p.cutAt(replies, 1)
+	if n, err := r.Commit(t.Context(), store.Commit{}); err == nil {
+		t.Errorf("Commit without a reply = %d, want an error", n)
+	}
+	if h, err := r.Health(t.Context()); h.Counter != 2 || err != nil {
+		t.Errorf("Health = %+v, %v, want the counter 2", h, err)
+	}
+}
