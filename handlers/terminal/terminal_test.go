@@ -116,7 +116,7 @@ func TestLine(t *testing.T) {
 		{"sure: yes", []string{"/outage", "2", "1"}, "terminal:ana close", "Answer 2"},
 		{"sure: yes in words", []string{"/outage", "2", " Yes "}, "terminal:ana close", "Answer 2"},
 		{"sure: no", []string{"/outage", "2", "2"}, "terminal:ana /outage ", "Nothing was changed"},
-		{"sure: another command is a no", []string{"/outage", "2", "/outage status"}, "terminal:ana /outage ", "Nothing was changed"},
+		{"sure: another command is a no", []string{"/outage", "2", "/outage status"}, "terminal:ana /outage status", "Nothing was changed by it"},
 		{"the question is not for others", []string{"/outage", "2", "@sam 1"}, "terminal:sam look", "To @sam"},
 		{"no such button", []string{"/outage", "4"}, "terminal:ana /outage ", "no such button"},
 		{"no such card", []string{"/outage", "9.1"}, "terminal:ana /outage ", "no such button"},
@@ -124,6 +124,8 @@ func TestLine(t *testing.T) {
 		{"a button before any card", []string{"1"}, "", "no such button"},
 		{"other words", []string{"hello"}, "", "Type /outage"},
 		{"a word of the terminal", []string{"/weather in Rome"}, "", "rain, and 2 words"},
+		{"without a stroke", []string{"Outage chat"}, "terminal:ana /outage chat", "Answer 1"},
+		{"help", []string{"help"}, "terminal:ana /outage help", "Answer 1"},
 		{"from Windows", []string{"/outage\r"}, "terminal:ana /outage ", "Answer 1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,7 +172,7 @@ func TestForms(t *testing.T) {
 		{"text", text, []string{"14:30"}, "14:30"},
 		{"text, as it was", text, []string{""}, "14:05"},
 		{"long", long, []string{"Chat", "is down", "."}, "Chat\nis down"},
-		{"long, byte for byte", long, []string{"  We're <b>closed</b>\t&  ", "", " . ", "/outage", "1", "."}, "  We're <b>closed</b>\t&  \n\n . \n/outage\n1"},
+		{"long, byte for byte", long, []string{"  We're <b>closed</b>\t&  ", "", " . ", "1", "."}, "  We're <b>closed</b>\t&  \n\n . \n1"},
 		{"long, as it was", long, []string{""}, "Chat is down.\nSorry."},
 		{"long, emptied", long, []string{"."}, ""},
 		{"choice", choice, []string{"2"}, "help-centre"},
@@ -204,18 +206,35 @@ func TestFormOfSeveralInputs(t *testing.T) {
 	f := newAnswering(
 		card.Input{ID: "which", Label: "Which", Hint: "one or more", Kind: card.Many, Options: options()},
 		card.Input{ID: "message", Label: "Message", Kind: card.Long},
-		card.Input{ID: "since", Label: "Since", Kind: card.Text, Value: "14:05", Error: "25:00 is no time"},
+		card.Input{ID: "since", Label: "Since", Kind: card.Text, Value: "14:05"},
 	)
 	if got := f.types(t, "/outage", "3"); !strings.Contains(got, "Which (one or more)\n    [1] Web shop\n    [2] Help centre") {
 		t.Errorf("asked %q, want the options by number", got)
 	}
 	f.types(t, "1")
-	if got := f.types(t, "Down.", "."); !strings.Contains(got, "Not taken: 25:00 is no time\n  Since\n") {
-		t.Errorf("asked %q, want what was wrong the last time", got)
+	f.types(t, "Down.", "@sam /outage status") // others go on meanwhile
+	if got := f.types(t, "."); !strings.Contains(got, "  Since\n    Now: 14:05\n") {
+		t.Errorf("asked %q, want the last input and its value", got)
 	}
-	f.types(t, "@sam /outage status") // others go on meanwhile
 	f.types(t, "14:30")
 	want := flow.Press{Action: flow.Action{Walk: "w1", Verb: "sent"}, Fields: map[string]string{"which": "web-shop", "message": "Down.", "since": "14:30"}}
+	if diff := cmp.Diff(flow.What(want), f.events[len(f.events)-1].What); diff != "" {
+		t.Errorf("sent (-want +got):\n%s", diff)
+	}
+}
+
+// A form that comes back asks only for what was wrong; the rest is sent as it was.
+func TestFormAgain(t *testing.T) {
+	f := newAnswering(
+		card.Input{ID: "which", Label: "Which", Kind: card.Many, Value: "web-shop\nblog", Options: options()},
+		card.Input{ID: "since", Label: "Since", Kind: card.Text, Value: "25:00", Error: "25:00 is no time"},
+		card.Input{ID: "message", Label: "Message", Kind: card.Long, Value: "Down.\n"},
+	)
+	if got := f.types(t, "/outage", "3"); !strings.Contains(got, "Form for @ana: A form\n  Not taken: 25:00 is no time\n  Since\n") {
+		t.Errorf("asked %q, want what was wrong", got)
+	}
+	f.types(t, "14:30")
+	want := flow.Press{Action: flow.Action{Walk: "w1", Verb: "sent"}, Fields: map[string]string{"which": "web-shop\nblog", "message": "Down.\n", "since": "14:30"}}
 	if diff := cmp.Diff(flow.What(want), f.events[len(f.events)-1].What); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
