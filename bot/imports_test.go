@@ -25,6 +25,7 @@ func imports() map[string][]string {
 		"store":             {"bot/flow", "bot/change", "bot/config"},
 		"store/storetest":   {"store"},
 		"handlers":          {"bot/flow", "bot/card", "bot/config"},
+		"handlers/flags":    {"bot/change", "bot/config"},
 		"handlers/terminal": {"bot/flow", "bot/card", "bot/config", "handlers"},
 	}
 }
