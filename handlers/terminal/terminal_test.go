@@ -120,6 +120,7 @@ func TestLine(t *testing.T) {
 		{"the question is not for others", []string{"/outage", "2", "@sam 1"}, "terminal:sam look", "To @sam"},
 		{"no such button", []string{"/outage", "4"}, "terminal:ana /outage ", "no such button"},
 		{"no such card", []string{"/outage", "9.1"}, "terminal:ana /outage ", "no such button"},
+		{"button nought", []string{"/outage", "1.0"}, "terminal:ana /outage ", "no such button"},
 		{"card nought", []string{"/outage", "0.0"}, "terminal:ana /outage ", "no such button"},
 		{"a button before any card", []string{"1"}, "", "no such button"},
 		{"other words", []string{"hello"}, "", "Type /outage"},
@@ -206,6 +207,7 @@ func TestFormOfSeveralInputs(t *testing.T) {
 	f := newAnswering(
 		card.Input{ID: "which", Label: "Which", Hint: "one or more", Kind: card.Many, Options: options()},
 		card.Input{ID: "message", Label: "Message", Kind: card.Long},
+		card.Input{ID: "note", Label: "Note", Kind: card.Long},
 		card.Input{ID: "since", Label: "Since", Kind: card.Text, Value: "14:05"},
 	)
 	if got := f.types(t, "/outage", "3"); !strings.Contains(got, "Which (one or more)\n    [1] Web shop\n    [2] Help centre") {
@@ -213,11 +215,12 @@ func TestFormOfSeveralInputs(t *testing.T) {
 	}
 	f.types(t, "1")
 	f.types(t, "Down.", "@sam /outage status") // others go on meanwhile
+	f.types(t, ".", "Bad.")
 	if got := f.types(t, "."); !strings.Contains(got, "  Since\n    Now: 14:05\n") {
 		t.Errorf("asked %q, want the last input and its value", got)
 	}
 	f.types(t, "14:30")
-	want := flow.Press{Action: flow.Action{Walk: "w1", Verb: "sent"}, Fields: map[string]string{"which": "web-shop", "message": "Down.", "since": "14:30"}}
+	want := flow.Press{Action: flow.Action{Walk: "w1", Verb: "sent"}, Fields: map[string]string{"which": "web-shop", "message": "Down.", "note": "Bad.", "since": "14:30"}}
 	if diff := cmp.Diff(flow.What(want), f.events[len(f.events)-1].What); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
@@ -248,8 +251,8 @@ func TestFormIsClosed(t *testing.T) {
 			if got := f.types(t, "/cancel"); !strings.Contains(got, "Nothing was changed") || f.said() != "terminal:ana form" {
 				t.Errorf("/cancel: %q after %q, want that nothing was changed, and no event", got, f.said())
 			}
-			if f.types(t, "/outage status"); f.said() != "terminal:ana /outage status" {
-				t.Errorf("after /cancel the next line is %q, want the command", f.said())
+			if f.types(t, "1"); f.said() != "terminal:ana look" {
+				t.Errorf("after /cancel the next line is %q, want the button", f.said())
 			}
 		})
 	}
