@@ -44,25 +44,25 @@ func targets() []flags.Target {
 	}
 }
 
-func openStore(t testing.TB, dir string) (*store.Flags, func()) {
-	t.Helper()
+func openStore(tb testing.TB, dir string) (*store.Flags, func()) {
+	tb.Helper()
 	f, err := store.OpenVolatile(dir)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = f.Close() })
+	tb.Cleanup(func() { _ = f.Close() })
 	return store.NewFlags(f), func() {
 		if err := f.Close(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 }
 
-func handler(t testing.TB, e flags.Endpoints) http.Handler {
-	t.Helper()
+func handler(tb testing.TB, e flags.Endpoints) http.Handler {
+	tb.Helper()
 	h, err := flags.Handler(e)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return h
 }
@@ -97,8 +97,14 @@ func (l *log) String() string {
 	return l.all.String()
 }
 
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // ask makes a request; auth is "user:password", empty for none.
-func ask(t *testing.T, method, url, auth, body string) (*http.Response, string) {
+func ask(t *testing.T, method, url, auth, body string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -116,7 +122,7 @@ func ask(t *testing.T, method, url, auth, body string) (*http.Response, string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, strings.TrimSuffix(string(data), "\n")
+	return reply{resp.StatusCode, resp.Header, strings.TrimSuffix(string(data), "\n")}
 }
 
 func write(t *testing.T, p *flags.Platform, k change.Key, want, was change.Value) {
@@ -134,7 +140,7 @@ func TestFlagIsAnsweredAndKept(t *testing.T) {
 	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s})
 	check := func(when, url, want string) {
 		t.Helper()
-		if _, got := ask(t, "GET", url+"/flags/chat/web-shop", "", ""); got != want {
+		if got := ask(t, "GET", url+"/flags/chat/web-shop", "", "").body; got != want {
 			t.Errorf("%s a page gets %s, want %s", when, got, want)
 		}
 	}
@@ -184,7 +190,7 @@ func TestNotice(t *testing.T) {
 		"/flags/chat/help-centre":            `{"open":false,"message":"Chat is not available at the moment. Please try again later.","until":null}`,
 		"/flags/voice?number=%2B16505550101": `{"state":"voicemail","message":"Please leave a message."}`,
 	} {
-		if _, got := ask(t, "GET", url+path, secret, ""); got != want {
+		if got := ask(t, "GET", url+path, secret, "").body; got != want {
 			t.Errorf("GET %s = %s, want %s", path, got, want)
 		}
 	}
@@ -232,12 +238,12 @@ func TestEndpoints(t *testing.T) {
 	url, lines := serve(t, flags.Endpoints{Targets: targets(), Store: s, Secret: secret})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			resp, got := ask(t, test.method, url+test.path, test.auth, test.body)
-			if resp.StatusCode != test.status || got != test.want {
-				t.Errorf("%s %s = %d %s\nwant %d %s", test.method, test.path, resp.StatusCode, got, test.status, test.want)
+			got := ask(t, test.method, url+test.path, test.auth, test.body)
+			if got.status != test.status || got.body != test.want {
+				t.Errorf("%s %s = %d %s\nwant %d %s", test.method, test.path, got.status, got.body, test.status, test.want)
 			}
 			for name, want := range map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"} {
-				if got := resp.Header.Get(name); got != want {
+				if got := got.header.Get(name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
 				}
 			}
@@ -270,12 +276,12 @@ func TestAnyOriginMayReadChat(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			resp, _ := ask(t, test.method, url+test.path, secret, "")
-			got := []any{resp.StatusCode, resp.Header.Get("Access-Control-Allow-Origin"), resp.Header.Get("Access-Control-Allow-Methods")}
+			resp := ask(t, test.method, url+test.path, secret, "")
+			got := []any{resp.status, resp.header.Get("Access-Control-Allow-Origin"), resp.header.Get("Access-Control-Allow-Methods")}
 			if diff := cmp.Diff([]any{test.status, test.origin, test.methods}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if h := resp.Header.Get("Access-Control-Allow-Headers") + resp.Header.Get("Access-Control-Allow-Credentials"); h != "" {
+			if h := resp.header.Get("Access-Control-Allow-Headers") + resp.header.Get("Access-Control-Allow-Credentials"); h != "" {
 				t.Errorf("headers or credentials are allowed: %q", h)
 			}
 		})
@@ -292,8 +298,8 @@ func TestSecret(t *testing.T) {
 	}
 	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s})
 	for _, auth := range []string{"", ":", "ivr:", ":ivr"} {
-		if resp, _ := ask(t, "GET", url+"/flags/voice?number=%2B16505550101", auth, ""); resp.StatusCode != 401 {
-			t.Errorf("without a secret, %q gets %d, want 401", auth, resp.StatusCode)
+		if got := ask(t, "GET", url+"/flags/voice?number=%2B16505550101", auth, ""); got.status != 401 {
+			t.Errorf("without a secret, %q gets %d, want 401", auth, got.status)
 		}
 	}
 }
@@ -314,8 +320,8 @@ func TestStoreAwayLetsCustomersThrough(t *testing.T) {
 			"/flags/chat/web-shop":               `{"open":true,"message":"","until":null,"error":"not known at the moment"}`,
 			"/flags/voice?number=%2B16505550101": `{"state":"normal","message":"","error":"not known at the moment"}`,
 		} {
-			if resp, got := ask(t, "GET", url+path, secret, ""); resp.StatusCode != 503 || got != want {
-				t.Fatalf("GET %s = %d %s, want 503 %s", path, resp.StatusCode, got, want)
+			if got := ask(t, "GET", url+path, secret, ""); got.status != 503 || got.body != want {
+				t.Fatalf("GET %s = %d %s, want 503 %s", path, got.status, got.body, want)
 			}
 		}
 	}

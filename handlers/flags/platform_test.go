@@ -133,7 +133,7 @@ func TestDrillsAreApart(t *testing.T) {
 	}
 	write(t, drill, "drill/chat/web-shop", closed, open)
 	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s})
-	if _, got := ask(t, "GET", url+"/flags/chat/web-shop", "", ""); !strings.Contains(got, `"open":true`) {
+	if got := ask(t, "GET", url+"/flags/chat/web-shop", "", "").body; !strings.Contains(got, `"open":true`) {
 		t.Errorf("a drill closed the chat of customers: %s", got)
 	}
 	if v, err := drill.Read(t.Context(), "drill/chat/web-shop"); err != nil || !v.Equal(closed) {
@@ -170,8 +170,8 @@ func TestManyAtOnce(t *testing.T) {
 	for range visitors {
 		all.Go(func() {
 			for range 10 {
-				if resp, got := ask(t, "GET", url+"/flags/chat/web-shop", "", ""); resp.StatusCode != http.StatusOK {
-					t.Errorf("a visitor gets %d %s", resp.StatusCode, got)
+				if got := ask(t, "GET", url+"/flags/chat/web-shop", "", ""); got.status != http.StatusOK {
+					t.Errorf("a visitor gets %d %s", got.status, got.body)
 				}
 			}
 		})
