@@ -30,7 +30,8 @@ import (
 //	p audit     stream: <ID>-0 → at (milliseconds since 1970), log, data
 //	p op:<op>   string: counter, space, nonce of the commit that did it
 //
-// A Redis user needs no more than this. CONFIG tells how often data go to the disk, and may be missing:
+// A Redis user needs no more than this, and in a cluster +cluster|slots. CONFIG tells how often data go to the disk, and
+// may be missing:
 //
 //	~{switchback:<name>}:* resetchannels -@all +evalsha +eval +hello +ping +info +config|get +wait +time +exists +get +set
 //	+del +hset +hsetnx +hget +hmget +hdel +hlen +zadd +zrem +zscore +zcard +zrangebyscore +zrangebylex +xadd +xlen +xrange

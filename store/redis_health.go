@@ -155,7 +155,7 @@ func judge(info map[string]string, operator, replicated bool) (changes bool, war
 	if info["appendfsync"] == "no" {
 		warn("redis leaves it to the system when data reach the disk (appendfsync is no): set it to everysec or always")
 	}
-	if replicated && info["role"] != "slave" && replicas(info) == 0 {
+	if replicated && info["role"] != "slave" && info["connected_slaves"] == "0" {
 		refuse("redis has no replica left, so nothing confirms what is written: if they were taken away on purpose, restart the bot")
 	}
 	used, _ := strconv.ParseFloat(info["used_memory"], 64)

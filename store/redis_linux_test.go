@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,7 +85,7 @@ func (s *server) answers() bool {
 		return false
 	}
 	line, err := bufio.NewReader(c).ReadString('\n')
-	return err == nil && (line == "+PONG\r\n" || strings.HasPrefix(line, "-NOAUTH"))
+	return err == nil && line == "+PONG\r\n"
 }
 
 // kill ends the server as kill -9 does.
@@ -649,4 +651,64 @@ func TestRedisSendsOnce(t *testing.T) {
 	if h, err := r.Health(t.Context()); h.Counter != 2 || err != nil {
 		t.Errorf("Health = %+v, %v, want the counter 2", h, err)
 	}
+}
+
+// TestRedisShared has three clients that race for the same timers: each timer is had once, and who is late is fenced.
+func TestRedisShared(t *testing.T) {
+	s := startServer(t)
+	const timers = 60
+	var c store.Commit
+	for i := range timers {
+		c.Timers = append(c.Timers, store.Timer{ID: fmt.Sprint(i), At: time.UnixMilli(int64(i))})
+	}
+	mustCommit(t, openRedis(t, store.RedisConfig{URL: s.url()}), c)
+	var mu sync.Mutex
+	var had []store.Claim
+	var wg sync.WaitGroup
+	for range 3 {
+		r := openRedis(t, store.RedisConfig{URL: s.url()})
+		wg.Go(func() {
+			for {
+				claims, err := r.Claim(t.Context(), time.Hour, 2)
+				if err != nil {
+					t.Error(err)
+				}
+				if len(claims) == 0 {
+					return
+				}
+				mu.Lock()
+				had = append(had, claims...)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	slices.SortFunc(had, func(a, b store.Claim) int { return cmp.Compare(a.Token, b.Token) })
+	if len(had) != timers {
+		t.Fatalf("%d claims of %d timers", len(had), timers)
+	}
+	for i, c := range had { // tokens and times rise together, whoever claimed
+		if c.ID != fmt.Sprint(i) || c.At != time.UnixMilli(int64(i)).UTC() || i > 0 && c.Token <= had[i-1].Token {
+			t.Errorf("claim %d is %+v", i, c)
+		}
+	}
+
+	first, second := openRedis(t, store.RedisConfig{URL: s.url()}), openRedis(t, store.RedisConfig{URL: s.url()})
+	mustCommit(t, first, store.Commit{Timers: []store.Timer{{ID: "t", At: time.UnixMilli(1)}}})
+	slow, err := first.Claim(t.Context(), 0, 1) // runs out at once
+	if err != nil || len(slow) != 1 {
+		t.Fatalf("Claim = %v, %v", slow, err)
+	}
+	quick, err := second.Claim(t.Context(), time.Hour, 1)
+	if err != nil || len(quick) != 1 {
+		t.Fatalf("Claim = %v, %v", quick, err)
+	}
+	late := put("late", "a", 0, "late")
+	late.Lease = &store.Lease{Timer: "t", Token: slow[0].Token}
+	if _, err := first.Commit(t.Context(), late); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("Commit under the lost lease = %v, want ErrFenced", err)
+	}
+	done := put("done", "a", 0, "done")
+	done.Lease = &store.Lease{Timer: "t", Token: quick[0].Token}
+	mustCommit(t, second, done)
 }

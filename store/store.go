@@ -3,7 +3,7 @@
 // It knows nothing of what is in a document. All writing is one Commit: the versions that must still hold, what is
 // put and deleted, which timers are set, what the audit log gets, and the mark by which the same event is never taken
 // twice. A Store is safe for use by several goroutines. File is the embedded one; Serve and Dial lend it to other
-// processes on the same machine. Package storetest holds the contract that every Store keeps.
+// processes on the same machine. Redis is the one for several processes. Package storetest holds the contract that every Store keeps.
 //
 // An error of Commit says what became of it. After ErrConflict, ErrFenced, ErrReplayed, ErrStateLost, ErrNewerSchema
 // and ErrInvalid nothing was written; after ErrNotDurable all was, but a crash may still lose it. After any other error
@@ -117,7 +117,7 @@ type Logged struct {
 
 // Health is how well a store can be relied on.
 type Health struct {
-	Kind    string // "file"
+	Kind    string // "file" or "redis"
 	Lineage string // drawn when the store was made: another one means another store
 	Counter uint64 // of the last commit
 	// Changes is false where a baseline might be lost, so that no change may be made. Warnings say why.
