@@ -89,6 +89,14 @@ func TestAskedSlides(t *testing.T) {
 		}
 		f.Note(shop, time.Now())
 		wantAsked(t, f, counts{0, 1, 15})
+		time.Sleep(10 * time.Second)
+		docs, err := s.Get(t.Context(), "asked:chat/web-shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := `{"last":"2000-01-02T00:06:41Z","total":15,"recent":[{"at":"2000-01-02T00:06:40Z","n":1}]}`; string(docs[0].Data) != want {
+			t.Errorf("kept is %s\n    want %s", docs[0].Data, want)
+		}
 	})
 }
 

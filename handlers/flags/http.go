@@ -60,7 +60,7 @@ func Handler(e Endpoints) (http.Handler, error) {
 	if e.Secret != "" && (user == "" || password == "") {
 		return nil, errors.New("the secret for flags: want user:password")
 	}
-	h := &handler{platform: New(e.Targets, e.Store), secret: sha256.Sum256([]byte(e.Secret.Reveal())), locked: e.Secret == "", notice: e.Notice}
+	h := &handler{platform: New(e.Targets, e.Store), secret: sha256.Sum256([]byte(e.Secret.Reveal())), notice: e.Notice}
 	m := http.NewServeMux()
 	m.HandleFunc("/flags/chat/{app}", h.chat)
 	m.HandleFunc("/flags/voice", h.voice)
@@ -71,7 +71,6 @@ func Handler(e Endpoints) (http.Handler, error) {
 type handler struct {
 	platform *Platform
 	secret   [sha256.Size]byte
-	locked   bool // no secret was given, so no caller can know it
 	notice   func(context.Context, change.Key) (string, time.Time)
 
 	unknown, denied, failed quiet
@@ -177,12 +176,13 @@ func dialled(number string) string {
 	return "+" + strings.TrimLeft(strings.TrimSpace(number), "+")
 }
 
-// allowed compares in constant time; hashed, because the time of the comparison would tell the length.
+// allowed compares in constant time; hashed, because the time of the comparison would tell the length. What is sent has
+// a colon, so without a secret nothing fits.
 func (h *handler) allowed(r *http.Request) bool {
 	user, password, ok := r.BasicAuth()
 	sent := sha256.Sum256([]byte(user + ":" + password)) // a user has no colon: it ends at the first one
 	same := subtle.ConstantTimeCompare(sent[:], h.secret[:]) == 1
-	return ok && same && !h.locked
+	return ok && same
 }
 
 // state is what a flag says, and what goes with it while it is set.
