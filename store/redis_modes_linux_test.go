@@ -68,7 +68,7 @@ func TestRedisUser(t *testing.T) {
 	var rules []any
 	for line := range strings.Lines(string(source)) {
 		if text, ok := strings.CutPrefix(line, "//\t"); ok && strings.Contains(text, "+") {
-			for _, rule := range strings.FieldsSeq(text) {
+			for rule := range strings.FieldsSeq(text) {
 				if rule != "+config|get" {
 					rules = append(rules, strings.ReplaceAll(rule, "<name>", "acl"))
 				}

@@ -3,7 +3,8 @@
 // It knows nothing of what is in a document. All writing is one Commit: the versions that must still hold, what is
 // put and deleted, which timers are set, what the audit log gets, and the mark by which the same event is never taken
 // twice. A Store is safe for use by several goroutines. File is the embedded one; Serve and Dial lend it to other
-// processes on the same machine. Redis is the one for several processes. Package storetest holds the contract that every Store keeps.
+// processes on the same machine. Redis is the one for several processes. Package storetest holds the contract that every
+// Store keeps.
 //
 // An error of Commit says what became of it. After ErrConflict, ErrFenced, ErrReplayed, ErrStateLost, ErrNewerSchema
 // and ErrInvalid nothing was written; after ErrNotDurable all was, but a crash may still lose it. After any other error
