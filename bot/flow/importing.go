@@ -1,0 +1,115 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/tree"
+)
+
+// Import makes an outage of what ReadCapsule returned, in the name of by: open, with its settings taken as set and
+// locked, so that it can be restored like any other; a restore compares first. It changes no setting. Nothing is
+// imported, and the error says why in words, where the outage is in the store already, where another open outage holds
+// one of the settings, and where everything was put back before the capsule was written.
+func (s *Service) Import(ctx context.Context, o Outage, r change.Record, by Person, e Event) error {
+	if !r.Open() {
+		return fmt.Errorf("%s: every setting was put back, or left by name, when this was written: there is nothing to take back", o.ID)
+	}
+	b := newBatch(e)
+	b.event.By = s.policy.Who(by.Account, by.Member)
+	if err := s.load(ctx, b, o.ID); err != nil {
+		return err
+	}
+	if b.outage.Version != 0 {
+		return fmt.Errorf("%s is on record here already: nothing was taken from the text", o.ID)
+	}
+	if err := s.unheld(ctx, r); err != nil {
+		return err
+	}
+	if !s.policy.knows(o.Home.Platform) { // nobody would be told
+		o.Home = s.policy.Home(o.Channel, e.Place.Platform)
+		if o.Home.Channel == "" {
+			o.Home.Channel = e.Place.Channel
+		}
+	}
+	if platform, _, _ := strings.Cut(o.Owner.Account, ":"); !s.policy.knows(platform) {
+		o.Owner = b.event.By
+	}
+	if o.Playbook == s.tree.Version() {
+		if n, ok := s.tree.Node(o.Leaf.ID); ok {
+			o.Leaf = n
+		}
+	}
+	for i, st := range r.Steps {
+		if st.Open() && st.State != change.Adopted {
+			r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At
+		}
+	}
+	o.Asking = Asking{Heard: e.At}
+	step := stepping{policy: s.policy, o: o, r: r, e: b.event}
+	step.note("import", "taken back from its copy by %s, with %s", b.event.By.Name, card.Shorten(names(openSteps(r)), 1000))
+	step.deadline(o.Deadline)
+	if o.Leaf.Kind == tree.Wait {
+		step.ask(e.At)
+	}
+	for _, effect := range step.out {
+		switch f := effect.(type) { //nolint:gochecksumtype // what the calls above can cause
+		case Remind:
+			b.save.Timers = append(b.save.Timers, Timer{outageTimers + o.ID + "/" + f.Timer, f.At})
+		case Audit:
+			f.Data["head"] = o.Head // its chain goes on from there
+			b.audit = append(b.audit, entry{false, f})
+		}
+	}
+	b.outage.Value, b.record.Value, b.moved = step.o, r, true
+	told := b.event
+	told.What = Stepped{}
+	if err := s.stepOutage(ctx, b, told); err != nil {
+		return err
+	}
+	if err := s.seal(ctx, b); err != nil {
+		return err
+	}
+	b.save.Op = "import/" + e.ID
+	err := s.store.Save(ctx, b.save)
+	if errors.Is(err, ErrConflict) {
+		return fmt.Errorf("somebody else took it back, or changed one of the settings, in the same moment; look with bot outages: %w", err)
+	}
+	return err
+}
+
+// unheld returns an error that names a setting which an open outage holds.
+func (s *Service) unheld(ctx context.Context, r change.Record) error {
+	open := openSteps(r)
+	held, err := s.store.Holders(ctx, keys(open))
+	if err != nil {
+		return err
+	}
+	for _, st := range open {
+		if by, ok := held[st.Key]; ok {
+			return fmt.Errorf("%s (%s) belongs to %s, which is open: restore that first, or give it up by name", stepName(st), st.Key, by)
+		}
+	}
+	return nil
+}
+
+func openSteps(r change.Record) []change.Step {
+	return slices.DeleteFunc(slices.Clone(r.Steps), func(st change.Step) bool { return !st.Open() })
+}
+
+// knows reports whether the organisation has people or channels on a chat platform.
+func (p Policy) knows(platform string) bool {
+	for _, r := range p.Channels {
+		if (map[string]string{"slack": r.Slack, "teams": r.Teams, "terminal": r.Terminal})[platform] != "" {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.People, func(who Someone) bool {
+		return slices.ContainsFunc(who.accounts(), func(a string) bool { return strings.HasPrefix(a, platform+":") })
+	})
+}

@@ -1,0 +1,152 @@
+package flow_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/flow"
+	"switchback/store"
+)
+
+// lose forgets everything that the bot knew, and starts it over an empty folder.
+func (n *night) lose() {
+	n.t.Helper()
+	n.service.Wait()
+	if err := n.file.Close(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.dir = n.t.TempDir()
+	n.screen.cards, n.screen.posts = map[string]card.Card{}, map[string]int{}
+	n.start()
+}
+
+// copied writes down the only open outage.
+func (n *night) copied() string {
+	n.t.Helper()
+	kept := store.Flow{Store: n.file}
+	open, err := kept.Open(n.t.Context())
+	if err != nil || len(open) != 1 {
+		n.t.Fatalf("open outages: %v, %v", open, err)
+	}
+	_, r, err := kept.Outage(n.t.Context(), open[0].ID)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return strings.Join(flow.Capsule(open[0], r.Value, "L", 1), "\n")
+}
+
+func (n *night) imports(text string) error {
+	n.t.Helper()
+	o, r, _, err := flow.ReadCapsule(text)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	nth++
+	e := n.event("i"+strings.Repeat("i", nth), "ana", flow.Stepped{})
+	if err := n.service.Import(n.t.Context(), o, r, e.By, e); err != nil {
+		return err
+	}
+	return n.worker.Settle(n.t.Context())
+}
+
+// The store is lost while chat is closed: what the thread still knows brings everything back, exactly once.
+func TestImportAfterALoss(t *testing.T) {
+	in(t, func(n *night) {
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		n.wants(3)
+		text := n.copied()
+		n.lose()
+		time.Sleep(time.Hour)
+		if err := n.imports(text); err != nil {
+			t.Fatal(err)
+		}
+		n.wants(3) // nothing is changed by it
+		if err := n.imports(text); err == nil || !strings.Contains(err.Error(), "on record here already") {
+			t.Errorf("a second import = %v", err)
+		}
+		n.shows("I ask at")
+		kept := store.Flow{Store: n.file}
+		open, err := kept.Open(n.t.Context())
+		if err != nil || len(open) != 1 {
+			t.Fatalf("open outages: %v, %v", open, err)
+		}
+		if c := flow.ReadChain(n.logOf("outage:"+open[0].ID), open[0].Head); len(c.Problems) > 0 {
+			t.Errorf("the audit chain after an import: %v", c.Problems)
+		}
+		time.Sleep(3 * time.Hour) // the deadline of old still counts
+		if err := n.worker.Settle(n.t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n.shows("Can it be restored?")
+		n.types("ana", "restore")
+		n.presses("ana", n.button("Put everything back"), nil)
+		n.service.Wait()
+		if err := n.worker.Settle(n.t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, wrong := range n.verdict() {
+			t.Error(wrong)
+		}
+	})
+}
+
+func TestImportRefuses(t *testing.T) {
+	in(t, func(n *night) {
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		text := n.copied()
+		n.lose()
+		n.shop.settings = newShop(n.stops).settings
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		err := n.imports(text)
+		if err == nil || !strings.Contains(err.Error(), "which is open: restore that first") || !strings.Contains(err.Error(), "shop/") {
+			t.Errorf("import while another outage holds the settings = %v, want its name and the setting's", err)
+		}
+		all, err := store.Flow{Store: n.file}.All(n.t.Context())
+		if err != nil || len(all) != 1 {
+			t.Errorf("outages = %v, %v; want the one from before", all, err)
+		}
+	})
+}
+
+func TestImportOfWhatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNight(t, &stops{at: -1})
+		o, r := sample()
+		for i := range r.Steps {
+			r.Steps[i].State = change.Restored
+		}
+		e := n.event("over", "ana", flow.Stepped{})
+		if err := n.service.Import(n.t.Context(), o, r, e.By, e); err == nil || !strings.Contains(err.Error(), "nothing to take back") {
+			t.Errorf("Import = %v", err)
+		}
+		_ = n.file.Close()
+	})
+}
+
+// Where the chat program of old is not set up, the outage goes to a place that is.
+func TestImportFindsAHome(t *testing.T) {
+	in(t, func(n *night) {
+		o, r := sample()
+		e := n.event("home", "ana", flow.Stepped{})
+		if err := n.service.Import(n.t.Context(), o, r, e.By, e); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := store.Flow{Store: n.file}.Outage(n.t.Context(), o.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (flow.Place{Platform: "terminal", Channel: "#support"}); got.Value.Home != want || got.Value.Owner.Account != "terminal:ana" {
+			t.Errorf("home is %v, looked after by %v; want %v and terminal:ana", got.Value.Home, got.Value.Owner, want)
+		}
+		if err := n.worker.Settle(n.t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
