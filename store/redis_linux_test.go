@@ -67,7 +67,7 @@ func (s *server) start(tb testing.TB) {
 	}
 	args := append([]string{"--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--logfile", "log"}, s.args...)
 	s.cmd = exec.Command("redis-server", args...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
@@ -88,9 +88,9 @@ func (s *server) answers() bool {
 	return err == nil && line == "+PONG\r\n"
 }
 
-// kill ends the server as kill -9 does.
+// kill ends the server as kill -9 does, and those that it has forked to save its data.
 func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 	_ = s.cmd.Wait()
 }
 
@@ -436,6 +436,9 @@ func TestRedisHealth(t *testing.T) {
 	wantChanges(t, open(""), false, "append-only file")
 	wantChanges(t, open("operator"), true, "append-only file")
 	set("appendonly", "yes")
+	eventually(t, "the new append-only file", func() bool {
+		return strings.Contains(fmt.Sprint(s.do(t, "info", "persistence")), "aof_rewrite_in_progress:0")
+	})
 	set("appendfsync", "no")
 	wantChanges(t, open(""), true, "appendfsync")
 	set("appendfsync", "always")
