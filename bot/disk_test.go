@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // limit lets a running process write no file beyond so many bytes, as if the disk were full: 8192 is the beginning of
@@ -27,8 +28,10 @@ func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
 	before := settings(t, dir)
 	p := chat(t, dir)
+	stop := time.AfterFunc(time.Minute, func() { _ = p.cmd.Process.Kill() }) // one that says nothing fails the test
+	defer stop.Stop()
 	p.types("/outage chat late", "1", "1", "/company")
-	p.until("visitors cannot chat")
+	p.until("visitors cannot chat") // which is shown when all before it is kept
 	closed := outages(t, dir)
 
 	p.limit("8192")
@@ -44,27 +47,28 @@ func TestDiskFull(t *testing.T) {
 	}
 
 	p.limit("unlimited")
-	p.types("/outage note there is room again")
-	p.until("Added to the timeline")
+	p.types("/outage note there is room again", "/company")
+	p.until("visitors cannot chat")
 	p.limit("8192")
 	p.types("/outage restore")
 	p.until("the disk is full")
 	p.kill()
 
+	if kept := outages(t, dir, "--json"); !strings.Contains(kept, "there is room again") || strings.Contains(kept, "nobody keeps this") {
+		t.Errorf("bot outages --json, want the note that was taken in and not the other:\n%s", kept)
+	}
 	p = chat(t, dir)
 	p.types("/outage restore", "1", "1")
-	if text := p.ends(); !strings.Contains(text, "there is room again") || strings.Contains(text, "nobody keeps this") {
-		t.Errorf("after the restart, want the note that was kept and not the other:\n%s", text)
-	}
+	p.ends()
 	if got := settings(t, dir); got != before {
 		t.Errorf("settings after the restore:\n%s\nwant:\n%s", got, before)
 	}
 }
 
 // outages is what bot outages prints.
-func outages(t *testing.T, dir string) string {
+func outages(t *testing.T, dir string, flags ...string) string {
 	t.Helper()
-	out, err := bot(t, "outages", "--data", dir).CombinedOutput()
+	out, err := bot(t, append([]string{"outages", "--data", dir}, flags...)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("bot outages: %v\n%s", err, out)
 	}
