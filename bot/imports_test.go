@@ -22,6 +22,7 @@ func imports() map[string][]string {
 		"bot/tree":          {"bot/card", "bot/config"},
 		"bot/flow":          {"bot/tree", "bot/card", "bot/change", "bot/config"},
 		"bot/sim":           {"bot/change", "bot/config"},
+		"bot/gladly":        {"bot/change", "bot/config"},
 		"store":             {"bot/flow", "bot/change", "bot/config"},
 		"store/storetest":   {"store"},
 		"handlers":          {"bot/flow", "bot/card", "bot/config"},

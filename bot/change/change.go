@@ -101,6 +101,21 @@ type Baseline struct {
 	At    time.Time `json:"at"`
 }
 
+// Holder is the person who took a guided step.
+type Holder struct {
+	ID    string    `json:"id"`
+	Name  string    `json:"name"`
+	Since time.Time `json:"since"`
+}
+
+// Check is somebody's look at a setting as a customer.
+type Check struct {
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+	Back bool      `json:"back,omitzero"` // after it was put back
+	Said string    `json:"said"`          // yes, no, unchecked
+}
+
 // ByAPI is the witness of a value that the bot read itself.
 const ByAPI = "api"
 
@@ -125,25 +140,28 @@ const (
 
 // Step is a resource and what it should become.
 type Step struct {
-	Key    Key       `json:"key"`
-	Action string    `json:"action"`
-	Target string    `json:"target"`
-	Label  string    `json:"label"` // the target's name
-	Name   string    `json:"name"`
-	Way    Way       `json:"way"`
-	Day    string    `json:"day,omitzero"`   // the date it is for ("2026-11-25"), where settings are kept per weekday
-	Known  *Value    `json:"known,omitzero"` // the value of peace time, offered where nobody can read it; nil: not known
-	Want   Value     `json:"want"`
-	State  State     `json:"state"`
-	Before *Baseline `json:"before,omitzero"` // nil until recorded, and for adopted steps
-	Set    *Value    `json:"set,omitzero"`    // read back after the write
-	Now    *Value    `json:"now,omitzero"`    // Conflict: what was found instead
-	Allow  *Value    `json:"allow,omitzero"`  // a value found in the way that a person said may be overwritten
-	Back   bool      `json:"back,omitzero"`   // on its way back: a restore was asked for
-	Tries  int       `json:"tries,omitzero"`  // attempts in this direction without a clear answer
-	Reason string    `json:"reason,omitzero"` // Failed, Left
-	By     string    `json:"by,omitzero"`     // who answered last, if a person did
-	At     time.Time `json:"at,omitzero"`     // when State was reached
+	Key    Key        `json:"key"`
+	Action string     `json:"action"`
+	Target string     `json:"target"`
+	Label  string     `json:"label"` // the target's name
+	Name   string     `json:"name"`
+	Way    Way        `json:"way"`
+	Day    string     `json:"day,omitzero"`   // the date it is for ("2026-11-25"), where settings are kept per weekday
+	Known  *Value     `json:"known,omitzero"` // the value of peace time, offered where nobody can read it; nil: not known
+	Want   Value      `json:"want"`
+	State  State      `json:"state"`
+	Before *Baseline  `json:"before,omitzero"` // nil until recorded, and for adopted steps
+	Noted  []Baseline `json:"noted,omitzero"`  // what a person had noted before it was corrected, oldest first
+	Holder *Holder    `json:"holder,omitzero"` // Guided: who is at it; nil: nobody
+	Checks []Check    `json:"checks,omitzero"` // what people met as customers, oldest first
+	Set    *Value     `json:"set,omitzero"`    // read back after the write
+	Now    *Value     `json:"now,omitzero"`    // Conflict: what was found instead
+	Allow  *Value     `json:"allow,omitzero"`  // a value found in the way that a person said may be overwritten
+	Back   bool       `json:"back,omitzero"`   // on its way back: a restore was asked for
+	Tries  int        `json:"tries,omitzero"`  // attempts in this direction without a clear answer
+	Reason string     `json:"reason,omitzero"` // Failed, Left
+	By     string     `json:"by,omitzero"`     // who answered last, if a person did
+	At     time.Time  `json:"at,omitzero"`     // when State was reached
 }
 
 // Record is what one outage changes. A later confirmed plan adds steps to it.

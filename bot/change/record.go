@@ -58,13 +58,16 @@ func (r Record) Begin(steps []Step, at time.Time) (Record, error) {
 	r.Schema = Schema
 	r.Steps = slices.Clone(r.Steps)
 	for _, s := range steps {
-		if s.Before == nil {
-			return r, fmt.Errorf("begin %s: no value before", s.Key)
-		}
 		s.At = at
-		s.State = Recorded
-		if s.Before.Value.Equal(s.Want) {
+		switch {
+		case s.Way == Guided: // only a person can see what is there; it is asked for right before the click
+			s.State, s.Before = Planned, nil
+		case s.Before == nil:
+			return r, fmt.Errorf("begin %s: no value before", s.Key)
+		case s.Before.Value.Equal(s.Want):
 			s.State, s.Now, s.Before = Adopted, &s.Before.Value, nil
+		default:
+			s.State = Recorded
 		}
 		i := r.index(s.Key)
 		switch {
@@ -88,9 +91,14 @@ func (r Record) PutBack(keys []Key, by string, at time.Time) Record {
 			continue
 		}
 		s.Back, s.Tries, s.By, s.Allow = true, 0, by, nil
+		if s.Way == Guided {
+			r.Steps[i] = backByHand(s, at)
+			continue
+		}
 		switch s.State {
 		case Planned, Recorded: // never touched
 			s.State, s.At = Restored, at
+		case Unknown:
 		case Failed, Conflict: // the outcome of the attempt to set it is unknown until it is read again
 			s.State, s.Now, s.Reason = Intent, nil, ""
 		default: // Next sees that it is on its way back
@@ -164,6 +172,8 @@ func Next(r Record) []Task {
 		switch {
 		case s.State == Failed, s.State == Conflict, s.State == Unknown, s.State == Adopted && s.Back:
 			out = append(out, Task{s.Key, DoAsk})
+		case s.State == Planned && s.Way == Guided:
+			out = append(out, Task{s.Key, DoSet})
 		case s.State == RestoreIntent, s.Back && (s.State == Intent || s.State == IsSet):
 			out = append(out, Task{s.Key, DoPutBack})
 		case s.State == Recorded, s.State == Intent:

@@ -23,10 +23,14 @@ import (
 type subject struct{ walk, outage string }
 
 func subjectOf(e Event) subject {
-	if p, ok := e.What.(Press); ok {
-		return subject{p.Action.Walk, p.Action.Outage}
+	switch what := e.What.(type) {
+	case Press:
+		return subject{what.Action.Walk, what.Action.Outage}
+	case Stepped:
+		return subject{outage: what.Outage}
+	default:
+		return subject{}
 	}
-	return subject{}
 }
 
 // batch collects what one decision changes. Version 0 documents without id are not part of it.
@@ -259,7 +263,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 			if err := s.start(ctx, b, t, f); err != nil {
 				return err
 			}
-		case Restore, Resume, Enter:
+		case Restore, Resume, Enter, Hand, Nudge:
 			return fmt.Errorf("walk %s: %T is no effect of a walk", next.ID, f)
 		}
 	}
@@ -330,6 +334,7 @@ func (s *Service) onOutage(ctx context.Context, b *batch, id string) error {
 // stepOutage lets the outage of the batch decide and takes its effects in. What a person says about steps changes the
 // record in the same commit, and is told like any other progress.
 func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
+	e.Desk.Guide = s.guides(b.record.Value)
 	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
 	if err != nil {
 		return err
@@ -358,6 +363,19 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 				return fmt.Errorf("outage %s: %w", next.ID, err)
 			}
 			b.record.Value, b.moved, moved = r, true, true
+		case Hand:
+			r, err := b.record.Value.With(f.Key, f.Apply)
+			if err != nil {
+				return fmt.Errorf("outage %s: %w", next.ID, err)
+			}
+			b.record.Value, b.moved, moved = r, true, true
+		case Nudge:
+			for _, o := range e.Desk.Open {
+				if o.ID != next.ID {
+					n := Event{ID: b.id() + "/" + o.ID, At: e.At, What: Stepped{Outage: o.ID}}
+					b.save.Work = append(b.save.Work, Work{ID: n.ID, Event: &n, After: e.At.Add(takeover)})
+				}
+			}
 		case Enter:
 			if err := s.newWalk(ctx, b, s.tree.Path(f.At), f); err != nil {
 				return err
@@ -368,10 +386,28 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 	}
 	if moved {
 		told := e
-		told.What = Stepped{}
+		told.What = Stepped{Outage: next.ID}
 		return s.stepOutage(ctx, b, told)
 	}
 	return nil
+}
+
+// guides is what people need for the guided steps of a record.
+func (s *Service) guides(r change.Record) map[change.Key]change.Guide {
+	out := map[change.Key]change.Guide{}
+	for _, st := range r.Steps {
+		if st.Way != change.Guided {
+			continue
+		}
+		want := st.Want
+		if st.Back && st.Before != nil {
+			want = st.Before.Value
+		}
+		if p, err := s.platforms.For(st.Key); err == nil {
+			out[st.Key] = p.Guide(st.Key, want)
+		}
+	}
+	return out
 }
 
 // newWalk begins a walk within the batch.

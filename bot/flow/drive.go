@@ -67,7 +67,10 @@ func (j *journal) Advance(ctx context.Context, k change.Key, f func(change.Step)
 		if err != nil {
 			return change.Step{}, err
 		}
-		b := newBatch(Event{ID: fmt.Sprintf("step/%s/%d", j.outage, r.Version), At: time.Now(), What: Stepped{}})
+		b := newBatch(Event{ID: fmt.Sprintf("step/%s/%d", j.outage, r.Version), At: time.Now(), What: Stepped{Outage: j.outage}})
+		if b.event.Desk, err = j.service.desk(ctx, b.event); err != nil {
+			return change.Step{}, err
+		}
 		b.save.Lease = &j.lease
 		b.outage, b.record, b.before = o, r, r.Value
 		b.record.Value, b.moved = next, true

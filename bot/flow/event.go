@@ -18,6 +18,7 @@ type Person struct {
 	Zone      string `json:"zone,omitzero"`    // IANA; empty: the organisation's
 	Member    bool   `json:"member,omitzero"`  // a full member of the own organisation
 	Responder bool   `json:"respond,omitzero"` // may confirm, restore, extend, take over
+	Admin     bool   `json:"admin,omitzero"`   // may click in the platform's settings
 }
 
 // Place is where a card is shown. Thread names the message (by our own id) whose thread it is; Person is set where
@@ -41,12 +42,13 @@ type Event struct {
 
 // Desk is what lies on the desk beside an event: the other documents that a decision looks at.
 type Desk struct {
-	Open  []Outage              // open outages, oldest first
-	Past  []Outage              // ended ones, oldest first; only for History
-	Walk  *Walk                 // the walk that the person is in the middle of; nil: none
-	Held  map[change.Key]string // which open outage holds a resource of this event
-	Works bool                  // changes may be made: the store is healthy
-	Why   string                // why not
+	Open  []Outage                    // open outages, oldest first
+	Past  []Outage                    // ended ones, oldest first; only for History
+	Walk  *Walk                       // the walk that the person is in the middle of; nil: none
+	Held  map[change.Key]string       // which open outage holds a resource of this event
+	Guide map[change.Key]change.Guide // what people need for the guided steps of the outage
+	Works bool                        // changes may be made: the store is healthy
+	Why   string                      // why not
 }
 
 func (d Desk) held(k change.Key) string { return d.Held[k] }
@@ -96,8 +98,10 @@ type Begun struct {
 	Steps []change.Step `json:"steps"`
 }
 
-// Stepped is progress of a change: the record that comes with it holds what is new.
-type Stepped struct{}
+// Stepped is progress of a change, or of something that it depends on: the record that comes with it holds what is new.
+type Stepped struct {
+	Outage string `json:"outage"`
+}
 
 func (Command) what()   {}
 func (Press) what()     {}
@@ -162,6 +166,15 @@ type Resume struct {
 	Reason string
 }
 
+// Hand is what a person did to one guided step, or said about it.
+type Hand struct {
+	Key   change.Key
+	Apply func(change.Step) (change.Step, error)
+}
+
+// Nudge lets the other open outages look again: whether people can log in has changed.
+type Nudge struct{}
+
 // Remind sets a timer of this walk or outage; a zero time removes it.
 type Remind struct {
 	Timer string
@@ -188,6 +201,8 @@ func (Read) effect()    {}
 func (Start) effect()   {}
 func (Restore) effect() {}
 func (Resume) effect()  {}
+func (Hand) effect()    {}
+func (Nudge) effect()   {}
 func (Remind) effect()  {}
 func (Audit) effect()   {}
 func (Enter) effect()   {}

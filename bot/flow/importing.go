@@ -12,16 +12,21 @@ import (
 	"switchback/bot/tree"
 )
 
-// Import makes an outage of what ReadCapsule returned, in the name of by: open, with its settings taken as set and
+// Import makes an outage of what ReadCapsule returned, in the name of whom the event names: open, with its settings taken as set and
 // locked, so that it can be restored like any other; a restore compares first. It changes no setting. Nothing is
 // imported, and the error says why in words, where the outage is in the store already, where another open outage holds
 // one of the settings, and where everything was put back before the capsule was written.
-func (s *Service) Import(ctx context.Context, o Outage, r change.Record, by Person, e Event) error {
+func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event) error {
 	if !r.Open() {
 		return fmt.Errorf("%s: every setting was put back, or left by name, when this was written: there is nothing to take back", o.ID)
 	}
+	e.What = Stepped{}
 	b := newBatch(e)
-	b.event.By = s.policy.Who(by.Account, by.Member)
+	b.event.By = s.policy.Who(e.By.Account, e.By.Member)
+	var err error
+	if b.event.Desk, err = s.desk(ctx, b.event); err != nil {
+		return err
+	}
 	if err := s.load(ctx, b, o.ID); err != nil {
 		return err
 	}
@@ -67,16 +72,14 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, by Pers
 		}
 	}
 	b.outage.Value, b.record.Value, b.moved = step.o, r, true
-	told := b.event
-	told.What = Stepped{}
-	if err := s.stepOutage(ctx, b, told); err != nil {
+	if err := s.stepOutage(ctx, b, b.event); err != nil {
 		return err
 	}
 	if err := s.seal(ctx, b); err != nil {
 		return err
 	}
 	b.save.Op = "import/" + e.ID
-	err := s.store.Save(ctx, b.save)
+	err = s.store.Save(ctx, b.save)
 	if errors.Is(err, ErrConflict) {
 		return fmt.Errorf("somebody else took it back, or changed one of the settings, in the same moment; look with bot outages: %w", err)
 	}

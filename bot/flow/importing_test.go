@@ -47,7 +47,7 @@ func (n *night) imports(text string) error {
 	}
 	nth++
 	e := n.event("i"+strings.Repeat("i", nth), "ana", flow.Stepped{})
-	if err := n.service.Import(n.t.Context(), o, r, e.By, e); err != nil {
+	if err := n.service.Import(n.t.Context(), o, r, e); err != nil {
 		return err
 	}
 	return n.worker.Settle(n.t.Context())
@@ -123,7 +123,7 @@ func TestImportOfWhatIsOver(t *testing.T) {
 			r.Steps[i].State = change.Restored
 		}
 		e := n.event("over", "ana", flow.Stepped{})
-		if err := n.service.Import(n.t.Context(), o, r, e.By, e); err == nil || !strings.Contains(err.Error(), "nothing to take back") {
+		if err := n.service.Import(n.t.Context(), o, r, e); err == nil || !strings.Contains(err.Error(), "nothing to take back") {
 			t.Errorf("Import = %v", err)
 		}
 		_ = n.file.Close()
@@ -135,7 +135,7 @@ func TestImportFindsAHome(t *testing.T) {
 	in(t, func(n *night) {
 		o, r := sample()
 		e := n.event("home", "ana", flow.Stepped{})
-		if err := n.service.Import(n.t.Context(), o, r, e.By, e); err != nil {
+		if err := n.service.Import(n.t.Context(), o, r, e); err != nil {
 			t.Fatal(err)
 		}
 		got, _, err := store.Flow{Store: n.file}.Outage(n.t.Context(), o.ID)

@@ -23,6 +23,7 @@ const (
 	threadTimer   = "thread"      // the open question goes to the thread
 	silentTimer   = "unconfirmed" // nobody answered for a day
 	midnightTimer = "midnight"    // a weekday begins that is not covered
+	handsTimer    = "hands"       // somebody took something and does not answer
 	settleTimer   = "settle"      // read again what was written
 	todoTimer     = "todo"        // ask once what is left to do
 )
@@ -44,6 +45,7 @@ type Outage struct {
 	Asking   Asking    `json:"asking,omitzero"`
 	Home     Place     `json:"home"`
 	Told     Told      `json:"told,omitzero"`
+	Helpers  []Helper  `json:"helpers,omitzero"` // asked to click, and for nothing else
 	Todos    []Todo    `json:"todos,omitzero"`
 	Timeline []Line    `json:"timeline"`
 	Ended    *End      `json:"ended,omitzero"` // nil while it is open
@@ -66,6 +68,12 @@ type Told struct {
 	Phase change.Phase            `json:"phase,omitzero"`
 	Asked map[change.Key]string   `json:"asked,omitzero"` // the question open for a step
 	Drift map[change.Key][]string `json:"drift,omitzero"` // values found by settle checks
+}
+
+// Helper is somebody who was asked to do the clicks of one screen.
+type Helper struct {
+	Who    Person `json:"who"`
+	Screen string `json:"screen"`
 }
 
 // Todo is something left to do afterwards. It never holds the outage open.
@@ -190,6 +198,9 @@ func (s *stepping) begun(b Begun) {
 			s.o.Home.Channel = w.Place.Channel
 		}
 		s.note("begun", "%s", leaf.Title)
+		if leaf.Channel == "login" {
+			s.do(Nudge{})
+		}
 		if leaf.Kind == tree.Wait {
 			s.ask(s.e.At)
 			s.do(Remind{silentTimer, s.e.At.Add(time.Duration(s.policy.EndUnconfirmedAt))})
@@ -270,6 +281,7 @@ func (s *stepping) rung(i int) time.Time {
 func (s *stepping) stepped() {
 	s.changed = true
 	s.questions()
+	s.hands()
 	phase := s.r.Phase()
 	before := s.o.Told.Phase
 	if phase == before {
@@ -366,7 +378,10 @@ func (s *stepping) finish(how, who, reason string) {
 	s.o.Ended = &End{At: s.e.At, By: who, How: how, Reason: reason}
 	s.o.Asking.Open, s.o.Asking.Next, s.o.Offered = false, time.Time{}, nil
 	s.note("ended", "%s", endWord(s.o))
-	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer} {
+	if s.o.Channel == "login" {
+		s.do(Nudge{})
+	}
+	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer, handsTimer} {
 		s.do(Remind{Timer: t})
 	}
 	if how == "restored" {
@@ -440,6 +455,8 @@ func (s *stepping) due(d Due) {
 		s.climb()
 	case midnightTimer:
 		s.beforeMidnight()
+	case handsTimer:
+		s.timeOut()
 	}
 }
 

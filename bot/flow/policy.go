@@ -282,7 +282,7 @@ func (p Policy) Who(account string, member bool) Person {
 	for _, s := range p.People {
 		if slices.Contains(s.accounts(), account) {
 			return Person{
-				ID: s.Name, Account: account, Name: "@" + s.Name, Zone: s.Zone, Member: true,
+				ID: s.Name, Account: account, Name: "@" + s.Name, Zone: s.Zone, Member: true, Admin: s.GladlyAdmin,
 				Responder: slices.Contains(p.Responders, s.Name),
 			}
 		}

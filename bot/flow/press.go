@@ -55,6 +55,10 @@ func (s *stepping) press(p Press) {
 		s.handed(a.Verb == "accept-handover")
 		return
 	}
+	if handVerb(a.Verb) {
+		s.hand(a, p.Fields)
+		return
+	}
 	if !s.e.By.Responder && s.e.By.ID != s.o.Owner.ID {
 		s.tell(refuseCard(s.policy, s.e.By))
 		return
@@ -89,6 +93,8 @@ func (s *stepping) press(p Press) {
 		s.do(Form{Card: formCard("Hand over to whom?", "Ask them", s.act("handover-send", asIs, ""), card.Input{ID: "to", Kind: card.Text, Label: "Name", Hint: "@name"})})
 	case "handover-send":
 		s.offer(p.Fields["to"])
+	case "nobody":
+		s.do(Enter{At: "login"})
 	case "take":
 		s.take()
 	case "abandon-sure":

@@ -1,0 +1,536 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+)
+
+const (
+	holdFor  = 15 * time.Minute // how long somebody may be at an item without an answer
+	takeMost = 3                // items that one press takes, where there are many
+)
+
+// handVerb reports whether a verb is about guided steps: those who may click, and those who were asked, may press it.
+func handVerb(v string) bool {
+	return slices.Contains([]string{
+		"claim", "give-back", "as-listed", "differ", "differ-send", "saved", "other", "other-send", "not-admin", "no-login",
+		"ask-someone", "ask-someone-send", "seen", "seen-send", "correct", "correct-send", "checked",
+	}, v)
+}
+
+// screens lists the platform's screens with guided steps that still have something to do, in the order of the steps.
+func (s *stepping) screens() []string {
+	var out []string
+	for _, st := range s.r.Steps {
+		if st.Way == change.Guided && !slices.Contains(out, s.screen(st)) {
+			out = append(out, s.screen(st))
+		}
+	}
+	return out
+}
+
+func (s *stepping) screen(st change.Step) string { return s.e.Desk.Guide[st.Key].Screen }
+
+// on lists the guided steps of one screen that fit.
+func (s *stepping) on(screen string, fits func(change.Step) bool) []change.Step {
+	var out []change.Step
+	for _, st := range s.r.Steps {
+		if st.Way == change.Guided && s.screen(st) == screen && fits(st) {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+func undone(st change.Step) bool {
+	switch st.State {
+	case change.Planned, change.Recorded, change.Intent, change.Unknown, change.RestoreIntent:
+		return true
+	default:
+		return st.State == change.IsSet && st.Back
+	}
+}
+
+func free(st change.Step) bool { return undone(st) && st.Holder == nil }
+
+func heldBy(id string) func(change.Step) bool {
+	return func(st change.Step) bool { return undone(st) && st.Holder != nil && st.Holder.ID == id }
+}
+
+// resting reports whether nobody can log in: then no card asks for a click.
+func (s *stepping) resting() bool {
+	return slices.ContainsFunc(s.e.Desk.Open, func(o Outage) bool { return o.Channel == "login" && o.ID != s.o.ID && o.Ended == nil })
+}
+
+// hands shows the board of each screen, and what each person has to do next.
+func (s *stepping) hands() {
+	for _, screen := range s.screens() {
+		s.post("board/"+screen, s.thread(), s.board(screen))
+		var people []change.Holder
+		for _, st := range s.on(screen, undone) {
+			if st.Holder != nil && !slices.ContainsFunc(people, func(h change.Holder) bool { return h.ID == st.Holder.ID }) {
+				people = append(people, *st.Holder)
+			}
+		}
+		for _, h := range people {
+			s.post("hands/"+screen+"/"+h.ID, s.placeOf(h.ID, screen), s.handCard(screen, h))
+		}
+	}
+}
+
+// placeOf is the thread, or a direct message for somebody who was asked.
+func (s *stepping) placeOf(id, screen string) Place {
+	for _, h := range s.o.Helpers {
+		if h.Who.ID == id && h.Screen == screen {
+			platform, _, _ := strings.Cut(h.Who.Account, ":")
+			return Place{Platform: platform, Person: h.Who.Account}
+		}
+	}
+	return s.thread()
+}
+
+func (s *stepping) handButton(verb, screen, label string, style card.Style, opens bool) card.Button {
+	return card.Button{Label: card.Shorten(label, card.MaxLabel), Style: style, Opens: opens, Action: Action{Outage: s.o.ID, Verb: verb, State: asIs, Arg: screen}.Encode()}
+}
+
+// board is the work list of one screen, for everybody in the thread.
+func (s *stepping) board(screen string) card.Card {
+	all := s.on(screen, func(st change.Step) bool { return st.State != change.Left })
+	todo := s.on(screen, undone)
+	open := s.on(screen, free)
+	c := card.Card{Tone: card.Warning, Title: fmt.Sprintf("%s: %d of %d still to do by hand", screen, len(todo), len(all))}
+	if len(todo) == 0 {
+		c.Tone, c.Title = card.Done, screen+": nothing left to do by hand"
+	}
+	c.Facts = facts(all, func(st change.Step) card.Fact {
+		f := stepFact(st)
+		switch {
+		case undone(st) && st.Before == nil && st.State == change.Planned:
+			f.Before, f.Note = "to be noted in Gladly", "free"
+		case undone(st):
+			f.Note = map[bool]string{false: "free", true: "free, to be put back"}[st.Back]
+		}
+		if st.State == change.Unknown {
+			f.Note = "look first: somebody may have clicked"
+		}
+		if st.Holder != nil {
+			f.Note = st.Holder.Name + " is at it since " + card.Clock(st.Holder.Since)
+		}
+		return f
+	})
+	if s.resting() {
+		c.Text = append(c.Text, "Nobody can log in to Gladly right now, so this waits. Do not try to click.")
+		return c
+	}
+	if len(open) == 0 {
+		return c
+	}
+	label := "I click: take all " + strconv.Itoa(len(open))
+	if len(open) == 1 {
+		label = "I click"
+	}
+	if len(open) > takeMost && s.perItem(open) {
+		label = "I click: take the next " + strconv.Itoa(takeMost)
+	}
+	c.Buttons = []card.Button{
+		s.handButton("claim", screen, label, card.Plain, false),
+		s.handButton("ask-someone", screen, "Ask someone…", card.Plain, true),
+	}
+	return c
+}
+
+// perItem reports whether each step is saved on its own: numbers are, a Glad App's page has one Save.
+func (s *stepping) perItem(steps []change.Step) bool {
+	return slices.ContainsFunc(steps, func(st change.Step) bool { return st.Target != steps[0].Target })
+}
+
+// handCard is what one person has to do next on one screen: look, note, click.
+func (s *stepping) handCard(screen string, h change.Holder) card.Card {
+	mine := s.on(screen, heldBy(h.ID))
+	pick := func(states ...change.State) []change.Step {
+		return slices.DeleteFunc(slices.Clone(mine), func(st change.Step) bool { return !slices.Contains(states, st.State) })
+	}
+	c := card.Card{Title: h.Name + ", at " + screen}
+	if s.resting() {
+		c.Text = []string{"Nobody can log in to Gladly right now, so this waits. Do not try to click."}
+		return c
+	}
+	out := []card.Button{
+		s.handButton("no-login", screen, "I cannot log in", card.Plain, false),
+		s.handButton("not-admin", screen, "I am no administrator", card.Plain, false),
+		s.handButton("give-back", screen, "Give mine back", card.Plain, false),
+	}
+	if look := pick(change.Unknown); len(look) > 0 {
+		st := look[0]
+		c.Title = card.Shorten("Look first: what does Gladly show for "+stepName(st)+"?", card.MaxTitle)
+		c.Text = []string{s.e.Desk.Guide[st.Key].Path}
+		seen := func(arg, label string, opens bool) {
+			c.Buttons = append(c.Buttons, card.Button{Label: card.Shorten(label, card.MaxLabel), Opens: opens, Action: Action{Outage: s.o.ID, Verb: "seen", Key: string(st.Key), State: asIs, Arg: arg}.Encode()})
+		}
+		seen("want", quoted(st.Want), false)
+		if st.Before != nil {
+			seen("before", quoted(st.Before.Value), false)
+		}
+		seen("other", "Something else…", true)
+		c.Buttons = append(c.Buttons, out[2])
+		return c
+	}
+	if note := pick(change.Planned); len(note) > 0 {
+		c.Title = card.Shorten("Before you click: what does "+screen+" show?", card.MaxTitle)
+		c.Text = []string{s.e.Desk.Guide[note[0].Key].Path + ". " + s.e.Desk.Guide[note[0].Key].Question}
+		known := true
+		for _, st := range note {
+			f := card.Fact{Name: stepName(st), Before: "not known"}
+			if st.Known != nil {
+				f.Before = quoted(*st.Known)
+			}
+			known = known && st.Known != nil
+			c.Facts = append(c.Facts, f)
+		}
+		if known {
+			c.Buttons = append(c.Buttons, s.handButton("as-listed", screen, "All as listed", card.Primary, false))
+		}
+		label := "Some differ…"
+		if !known {
+			label = "Note the values…"
+		}
+		c.Buttons = append(append(c.Buttons, s.handButton("differ", screen, label, card.Plain, true)), out...)
+		return c
+	}
+	click := pick(change.Recorded, change.Intent, change.IsSet, change.RestoreIntent)
+	if len(click) == 0 {
+		return card.Card{Tone: card.Done, Title: h.Name + " has nothing left to do at " + screen}
+	}
+	g := s.e.Desk.Guide[click[0].Key]
+	c.Title = card.Shorten(h.Name+", now click in "+screen, card.MaxTitle)
+	c.Text = []string{g.Path}
+	if g.Warning != "" {
+		c.Text = append(c.Text, g.Warning)
+	}
+	for _, st := range click {
+		g := s.e.Desk.Guide[st.Key]
+		now, to := st.Want, st.Want
+		if st.Back && st.Before != nil {
+			to = st.Before.Value
+		} else if st.Before != nil {
+			now = st.Before.Value
+		}
+		c.Facts = append(c.Facts, card.Fact{Name: stepName(st), Before: quoted(now), After: quoted(to), Note: g.Click})
+		for _, w := range g.Words {
+			c.Notes = append(c.Notes, "To copy, "+stepName(st)+": "+card.Shorten(w, card.MaxText-200))
+		}
+	}
+	c.Buttons = append([]card.Button{
+		s.handButton("saved", screen, "Saved", card.Primary, false),
+		s.handButton("other", screen, "It shows something else…", card.Plain, true),
+	}, out...)
+	return c
+}
+
+// may reports whether the person may do guided steps of a screen.
+func (s *stepping) may(screen string) bool {
+	by := s.e.By
+	return by.Responder || by.Admin || by.ID == s.o.Owner.ID ||
+		slices.ContainsFunc(s.o.Helpers, func(h Helper) bool { return h.Who.ID == by.ID && h.Screen == screen })
+}
+
+// apply does something to a step, now and in the record that is saved. It reports whether the step still was there.
+func (s *stepping) apply(k change.Key, f func(change.Step) (change.Step, error)) bool {
+	r, err := s.r.With(k, f)
+	if err != nil {
+		return false
+	}
+	s.r = r
+	s.do(Hand{k, f})
+	return true
+}
+
+// hand decides about a press on a guided step.
+func (s *stepping) hand(a Action, fields map[string]string) {
+	screen := a.Arg
+	if st, ok := s.r.Step(change.Key(a.Key)); ok {
+		screen = s.screen(st)
+	}
+	by, at := s.e.By, s.e.At
+	mine := s.on(screen, heldBy(by.ID))
+	switch {
+	case !s.may(screen):
+		s.tell(refuseCard(s.policy, by))
+		return
+	case s.o.Ended != nil:
+		s.tell(card.Card{Title: headline(s.o, s.r), Text: []string{"This outage is over: " + endWord(s.o) + ". Nothing was changed by your press."}})
+		return
+	case a.Verb == "correct" || a.Verb == "correct-send":
+		s.correct(a, fields)
+		return
+	case s.resting():
+		s.tell(card.Card{Title: "Nobody can log in to Gladly right now", Text: []string{"This waits until somebody can. Nothing was noted."}})
+		return
+	case a.Verb == "claim":
+		s.claim(screen)
+		return
+	case a.Verb == "ask-someone":
+		s.do(Form{Card: formCard("Who should click in "+screen+"?", "Ask them", Action{Outage: s.o.ID, Verb: "ask-someone-send", State: asIs, Arg: screen}.Encode(), card.Input{ID: "to", Kind: card.Text, Label: "Name", Hint: "@name"})})
+		return
+	case a.Verb == "ask-someone-send":
+		s.askSomeone(screen, fields["to"])
+		return
+	case a.Verb == "checked":
+		s.checked(screen, a)
+		return
+	case len(mine) == 0:
+		s.tell(card.Card{Title: "You are not at anything on " + screen + " any more", Text: []string{"Nothing was noted. The list in the thread shows who is at what."}, Buttons: []card.Button{s.button("look", "", "Look")}})
+		return
+	}
+	switch a.Verb {
+	case "as-listed":
+		for _, st := range mine {
+			if st.State == change.Planned && st.Known != nil {
+				s.noted(st, *st.Known)
+			}
+		}
+		s.clicking(screen)
+	case "differ":
+		s.do(Form{Card: s.valuesForm(screen, "differ-send", mine, change.Planned)})
+	case "differ-send":
+		for _, st := range mine {
+			if text, ok := fields[string(st.Key)]; ok && st.State == change.Planned {
+				s.noted(st, s.value(st.Key, text))
+			}
+		}
+		s.clicking(screen)
+	case "saved":
+		s.saved(screen, mine)
+	case "other":
+		s.do(Form{Card: s.valuesForm(screen, "other-send", mine, change.Intent, change.RestoreIntent)})
+	case "other-send":
+		for _, st := range mine {
+			if text, ok := fields[string(st.Key)]; ok {
+				s.seen(st, s.value(st.Key, text))
+			}
+		}
+	case "seen", "seen-send":
+		s.look(a, fields)
+	case "give-back", "not-admin", "no-login":
+		for _, st := range mine {
+			s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.GiveBack(st, at) })
+		}
+		s.note("gave back", "%s gave back %s", by.Name, names(mine))
+		if a.Verb == "no-login" {
+			s.post("no-login/"+s.e.ID, s.thread(), card.Card{
+				Title: by.Name + " cannot log in to Gladly. Can anybody?",
+				Text:  []string{"If somebody can, they take it from the list. If nobody can, that is an outage of its own, and all clicks rest."},
+				Buttons: []card.Button{
+					{Label: "Nobody can log in", Action: Action{Outage: s.o.ID, Verb: "nobody", State: asIs}.Encode()},
+					s.button("look", "", "Somebody can: look"),
+				},
+			})
+		}
+	}
+}
+
+func (s *stepping) claim(screen string) {
+	open := s.on(screen, free)
+	if len(open) == 0 {
+		s.tell(card.Card{Title: "Nothing is free on " + screen, Text: []string{"The list in the thread shows who is at what."}})
+		return
+	}
+	if len(open) > takeMost && s.perItem(open) {
+		open = open[:takeMost]
+	}
+	who := change.Holder{ID: s.e.By.ID, Name: s.e.By.Name, Since: s.e.At}
+	for _, st := range open {
+		s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Take(st, who) })
+	}
+	s.note("claim", "%s is at %s", s.e.By.Name, names(open))
+	s.do(Remind{handsTimer, s.e.At.Add(holdFor)})
+	s.clicking(screen)
+}
+
+func (s *stepping) noted(st change.Step, v change.Value) {
+	by, at := s.e.By.Name, s.e.At
+	if s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.NoteBefore(st, v, by, at) }) {
+		s.note("noted", "%s: before %q, says %s", stepName(st), v.Text, by)
+	}
+}
+
+// clicking says, once nothing is left to look at or to note, that the person is being shown the clicks.
+func (s *stepping) clicking(screen string) {
+	mine := s.on(screen, heldBy(s.e.By.ID))
+	at := s.e.At
+	if slices.ContainsFunc(mine, func(st change.Step) bool { return st.State == change.Planned || st.State == change.Unknown }) {
+		return
+	}
+	for _, st := range mine {
+		s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Clicking(st, at) })
+	}
+	s.do(Remind{handsTimer, at.Add(holdFor)})
+}
+
+func (s *stepping) saved(screen string, mine []change.Step) {
+	by, at := s.e.By.Name, s.e.At
+	var done []change.Step
+	for _, st := range mine {
+		if s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Saved(st, by, at) }) {
+			done = append(done, st)
+		}
+	}
+	if len(done) == 0 {
+		s.tell(card.Card{Title: "There was nothing to save yet", Text: []string{"Please note first what " + screen + " shows."}})
+		return
+	}
+	s.note("saved", "%s: saved, says %s", names(done), by)
+	if len(s.on(screen, undone)) > 0 {
+		return
+	}
+	if check := s.e.Desk.Guide[done[0].Key].Check; check != "" {
+		c := card.Card{Title: card.Shorten(check, card.MaxTitle), Text: []string{"Look at it as a customer does. It is kept with the outage."}}
+		for _, said := range [][2]string{{"yes", "Yes"}, {"no", "No"}, {"unchecked", "Could not check"}} {
+			c.Buttons = append(c.Buttons, card.Button{Label: said[1], Action: Action{Outage: s.o.ID, Verb: "checked", Key: string(done[0].Key), State: asIs, Arg: said[0]}.Encode()})
+		}
+		s.post("check/"+screen+"/"+strconv.FormatBool(done[0].Back), s.thread(), c)
+	}
+}
+
+// checked keeps what somebody met as a customer; No opens the item again.
+func (s *stepping) checked(screen string, a Action) {
+	by, at := s.e.By.Name, s.e.At
+	s.apply(change.Key(a.Key), func(st change.Step) (change.Step, error) {
+		st.Checks = append(slices.Clone(st.Checks), change.Check{By: by, At: at, Back: st.Back, Said: a.Arg})
+		if a.Arg == "no" && st.State == change.IsSet {
+			st.State, st.At = change.Unknown, at
+		}
+		return st, nil
+	})
+	s.note("checked", "%s as a customer: %s, says %s", screen, a.Arg, by)
+	st, _ := s.r.Step(change.Key(a.Key))
+	s.post("check/"+screen+"/"+strconv.FormatBool(st.Back), s.thread(), card.Card{Title: screen + ", as a customer: " + a.Arg, Text: []string{"Said " + by + " at " + card.Clock(at) + "."}})
+}
+
+func (s *stepping) seen(st change.Step, v change.Value) {
+	by, at := s.e.By.Name, s.e.At
+	if s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Seen(st, v, by, at) }) {
+		s.note("seen", "%s shows %q, says %s", stepName(st), v.Text, by)
+	}
+}
+
+// look takes what a person saw for a step whose outcome was unknown.
+func (s *stepping) look(a Action, fields map[string]string) {
+	st, ok := s.r.Step(change.Key(a.Key))
+	if !ok || st.State != change.Unknown {
+		s.tell(card.Card{Title: "That question is no longer open", Text: []string{stepName(st) + ": " + stepWord(st) + by(st) + "."}})
+		return
+	}
+	switch {
+	case a.Verb == "seen-send":
+		s.seen(st, s.value(st.Key, fields[string(st.Key)]))
+	case a.Arg == "want":
+		s.seen(st, st.Want)
+	case a.Arg == "before" && st.Before != nil:
+		s.seen(st, st.Before.Value)
+	default:
+		s.do(Form{Card: formCard("What does Gladly show for "+stepName(st)+"?", "Note it", Action{Outage: s.o.ID, Verb: "seen-send", Key: a.Key, State: asIs}.Encode(), s.input(st, ""))})
+		return
+	}
+	s.clicking(s.screen(st))
+}
+
+// correct replaces what a person noted; both words stay.
+func (s *stepping) correct(a Action, fields map[string]string) {
+	st, ok := s.r.Step(change.Key(a.Key))
+	if !ok || st.Before == nil {
+		s.tell(homeCard(s.policy, s.o, s.r))
+		return
+	}
+	if a.Verb == "correct" {
+		s.do(Form{Card: formCard("What was "+stepName(st)+" before the outage?", "Correct it", Action{Outage: s.o.ID, Verb: "correct-send", Key: a.Key, State: asIs}.Encode(), s.input(st, st.Before.Value.Text))})
+		return
+	}
+	v, by, at, old := s.value(st.Key, fields[string(st.Key)]), s.e.By.Name, s.e.At, st.Before.Value.Text
+	if !s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Correct(st, v, by, at) }) {
+		s.tell(card.Card{Title: "That cannot be corrected", Text: []string{"The bot read it itself, or it is restored already, or it is the outage's own value."}})
+		return
+	}
+	s.note("corrected", "%s: before %q, noted as %q before, says %s", stepName(st), v.Text, old, by)
+}
+
+func (s *stepping) input(st change.Step, now string) card.Input {
+	kind := card.Text
+	if strings.Contains(st.Want.Text, " ") && len(st.Want.Text) > 40 {
+		kind = card.Long
+	}
+	return card.Input{ID: string(st.Key), Kind: kind, Label: card.Shorten(stepName(st), card.MaxLabel), Value: now, Optional: true}
+}
+
+// valuesForm asks for the value of each item that a person holds, filled in with what is known.
+func (s *stepping) valuesForm(screen, verb string, mine []change.Step, states ...change.State) card.Card {
+	var inputs []card.Input
+	for _, st := range mine {
+		if slices.Contains(states, st.State) && len(inputs) < card.MaxInputs {
+			now := ""
+			if st.Known != nil && st.State == change.Planned {
+				now = st.Known.Text
+			}
+			inputs = append(inputs, s.input(st, now))
+		}
+	}
+	return formCard("What does "+screen+" show?", "Note it", Action{Outage: s.o.ID, Verb: verb, State: asIs, Arg: screen}.Encode(), inputs...)
+}
+
+// value reads what a person typed: one of the choices in their words, else the words as they are.
+func (s *stepping) value(k change.Key, text string) change.Value {
+	for _, v := range s.e.Desk.Guide[k].Choices {
+		if strings.EqualFold(strings.TrimSpace(text), v.Text) {
+			return v
+		}
+	}
+	return change.Value{Raw: []byte(text), Text: text}
+}
+
+// askSomeone asks a person by name to do the clicks of a screen; they may answer for those alone.
+func (s *stepping) askSomeone(screen, name string) {
+	platform, _, _ := strings.Cut(s.e.By.Account, ":")
+	who, ok := s.policy.Named(strings.TrimSpace(name), platform)
+	if !ok || who.Account == "" {
+		s.tell(card.Card{Title: "I do not know " + card.Shorten(plain(name), 40) + " here", Text: []string{"Nobody was asked."}})
+		return
+	}
+	s.o.Helpers = append(slices.Clone(s.o.Helpers), Helper{who, screen})
+	s.note("asked", "%s asks %s to click in %s", s.e.By.Name, who.Name, screen)
+	c := s.board(screen)
+	c.Title = s.e.By.Name + " asks you to click in " + screen
+	s.post("asked/"+s.e.ID, Place{Platform: platform, Person: who.Account}, c)
+}
+
+// timeOut frees what somebody took and has not answered for.
+func (s *stepping) timeOut() {
+	var next time.Time
+	at := s.e.At
+	for _, st := range s.r.Steps {
+		if st.Holder == nil {
+			continue
+		}
+		last := st.Holder.Since
+		if st.At.After(last) {
+			last = st.At
+		}
+		if end := last.Add(holdFor); end.After(at) {
+			if next.IsZero() || end.Before(next) {
+				next = end
+			}
+			continue
+		}
+		who := st.Holder.Name
+		s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.GiveBack(st, at) })
+		s.note("timed out", "%s: %s did not answer; it is free again", stepName(st), who)
+	}
+	if !next.IsZero() {
+		s.do(Remind{handsTimer, next})
+	}
+}
