@@ -25,6 +25,8 @@ type commands struct {
 	Tree    treeCommand    `cmd:"" help:"Print the playbook as text, Mermaid or DOT."`
 	Config  configCommand  `cmd:"" help:"Print an example of the organisation document, or its schema."`
 	Outages outagesCommand `cmd:"" help:"List what is open, with the values from before."`
+	Restore restoreCommand `cmd:"" help:"Put back what was there before an outage."`
+	Import  importCommand  `cmd:"" help:"Take an outage back from the values that were posted in its thread."`
 	Sim     simCommand     `cmd:"" hidden:"" help:"The company to practise on."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
@@ -39,7 +41,8 @@ func main() {
 	os.Exit(status)
 }
 
-// run is the program without its process: it returns the exit status, 0, or 1 for errors, or 2 for a wrong call.
+// run is the program without its process: it returns the exit status: 0, 1 for errors, 2 for a wrong call, or 3
+// where something is left for a person.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	var cmd commands
 	status := -1
@@ -65,6 +68,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 0
 	case errors.Is(err, errProblems):
 		return 1
+	case errors.Is(err, errLeft):
+		return 3
 	case errors.As(err, &problems):
 		for _, p := range problems {
 			fmt.Fprintln(errs, p)

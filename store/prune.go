@@ -55,7 +55,7 @@ func forgetLogs(tx *bolt.Tx, logs []string) (int, error) {
 	c := bucket.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if log, _, _ := bytes.Cut(v[8:], []byte{0}); gone[string(log)] {
-			keys = append(keys, k)
+			keys = append(keys, bytes.Clone(k))
 		}
 	}
 	for _, k := range keys {

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"time"
+
+	"switchback/bot/change"
+	"switchback/bot/flow"
+	"switchback/bot/tree"
+	"switchback/handlers/terminal"
+	"switchback/store"
+)
+
+// folder is where a command finds what it works on.
+type folder struct {
+	Config   string `help:"Organisation document; without one, the example (bot config example)." env:"CONFIG_FILE" type:"path"`
+	Playbook string `help:"Playbook; without one, the built-in." env:"PLAYBOOK_FILE" type:"path"`
+	Data     string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
+}
+
+// bench is an open folder, and the decisions of the bot over it in the name of whoever runs the command.
+type bench struct {
+	dir     string
+	org     organisation
+	tree    tree.Tree
+	book    []byte
+	store   store.Store
+	alone   bool // no other process works on the store
+	service *flow.Service
+	me      flow.Person
+}
+
+// open opens the folder, or reaches the bot that has it open. A folder in which nothing is kept is an error, unless
+// fresh says that a new one will do.
+func (f folder) open(fresh bool) (*bench, error) {
+	b := &bench{}
+	var err error
+	if b.org, err = loadOrganisation(f.Config); err != nil {
+		return nil, err
+	}
+	if b.tree, b.book, err = loadPlaybook(f.Playbook); err != nil {
+		return nil, err
+	}
+	if b.dir, err = chatFolder(f.Data, b.org.Name); err != nil {
+		return nil, err
+	}
+	b.org.Policy, b.me = operator(b.org.Policy)
+	open := openStore
+	if fresh {
+		open = store.OpenOrDial
+	}
+	if b.store, err = open(b.dir); err != nil {
+		return nil, err
+	}
+	_, b.alone = b.store.(*store.File)
+	b.on(nil)
+	return b, nil
+}
+
+// on gives the bench the platforms where settings live.
+func (b *bench) on(platforms change.Platforms) {
+	b.service = flow.New(flow.Config{Store: b.kept(), Policy: b.org.Policy, Playbook: b.book, Tree: b.tree, Platforms: platforms})
+}
+
+func (b *bench) kept() store.Flow { return store.Flow{Store: b.store} }
+
+// close ends the work on the folder, when all of it is saved.
+func (b *bench) close() {
+	b.service.Wait()
+	_ = b.store.Close()
+}
+
+// event is something that whoever runs the command did.
+func (b *bench) event(what flow.What) flow.Event {
+	return flow.Event{
+		ID: "command/" + rand.Text(), At: time.Now(), By: b.me, What: what,
+		Place: flow.Place{Platform: terminal.Platform, Channel: b.org.Home("", terminal.Platform).Channel},
+	}
+}
+
+// operator returns the policy under which a command decides, and who runs it: "terminal:" and the name that the
+// operating system knows. The right comes from the folder: it is readable by its owner alone, and whoever can open it
+// could change everything in it with any tool. So the operator is a responder, for this process only: the running bot
+// goes on asking everybody who they are.
+func operator(p flow.Policy) (flow.Policy, flow.Person) {
+	name := "uid " + strconv.Itoa(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	i := slices.IndexFunc(p.People, func(s flow.Someone) bool { return s.Terminal == name })
+	if i < 0 {
+		// Not the bare name: somebody else may be called the same.
+		p.People = append(slices.Clone(p.People), flow.Someone{Name: name + " (command line)", Terminal: name})
+		i = len(p.People) - 1
+	}
+	if who := p.People[i].Name; !slices.Contains(p.Responders, who) {
+		p.Responders = append(slices.Clone(p.Responders), who)
+	}
+	return p, p.Who(terminal.Platform+":"+name, true)
+}
+
+type importCommand struct {
+	folder
+	File string `arg:"" help:"The messages from the outage's thread, all of them, in any order; - reads them from the input." type:"path"`
+}
+
+// Help says what an import is for.
+func (importCommand) Help() string {
+	return `When settings are changed, the values from before are posted in the outage's thread. From that text this
+command brings the outage back into a store that does not know it any more, also into an empty folder. No setting is
+changed by it: afterwards "bot restore" compares, and puts back.`
+}
+
+// Run takes an outage back from the text that was posted about it.
+func (c importCommand) Run(ctx context.Context, s streams) error {
+	text, err := readText(c.File, s.in)
+	if err != nil {
+		return err
+	}
+	b, err := c.open(true)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	_, err = b.take(ctx, s.out, text)
+	return err
+}
+
+// readText reads a file; "-" is the input.
+func readText(file string, in io.Reader) (string, error) {
+	if file == "-" {
+		data, err := io.ReadAll(in)
+		return string(data), err
+	}
+	data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+	return string(data), err
+}
+
+// take imports the outage that a text holds, says so, and returns its id.
+func (b *bench) take(ctx context.Context, out io.Writer, text string) (string, error) {
+	o, r, from, err := flow.ReadCapsule(text)
+	if err != nil {
+		return "", err
+	}
+	if err := b.service.Import(ctx, o, r, b.event(flow.Stepped{})); err != nil {
+		return "", err
+	}
+	here, err := b.store.Health(ctx)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(out, "Taken back: %s, %s, with %d settings. No setting was changed.\n", o.ID, o.Leaf.Title, len(r.Steps))
+	switch {
+	case here.Lineage != from.Lineage:
+		fmt.Fprintln(out, "It was written by another store than the one in this folder.")
+	case here.Counter < from.Counter:
+		fmt.Fprintf(out, "Careful: this store has forgotten something. It is at commit %d, and was at %d when the text was written.\n", here.Counter, from.Counter)
+	}
+	fmt.Fprintf(out, "Compare and put back: bot restore %s\n", o.ID)
+	return o.ID, nil
+}
