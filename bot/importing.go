@@ -18,11 +18,10 @@ import (
 	"switchback/store"
 )
 
-// folder is where a command finds what it works on.
-type folder struct {
-	Config   string `help:"Organisation document; without one, the example (bot config example)." env:"CONFIG_FILE" type:"path"`
+// benchFlags say with what a command works on a folder.
+type benchFlags struct {
+	storeFlags
 	Playbook string `help:"Playbook; without one, the built-in." env:"PLAYBOOK_FILE" type:"path"`
-	Data     string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
 }
 
 // bench is an open folder, and the decisions of the bot over it in the name of whoever runs the command.
@@ -39,7 +38,7 @@ type bench struct {
 
 // open opens the folder, or reaches the bot that has it open. A folder in which nothing is kept is an error, unless
 // fresh says that a new one will do.
-func (f folder) open(fresh bool) (*bench, error) {
+func (f benchFlags) open(fresh bool) (*bench, error) {
 	b := &bench{}
 	var err error
 	if b.org, err = loadOrganisation(f.Config); err != nil {
@@ -48,7 +47,7 @@ func (f folder) open(fresh bool) (*bench, error) {
 	if b.tree, b.book, err = loadPlaybook(f.Playbook); err != nil {
 		return nil, err
 	}
-	if b.dir, err = chatFolder(f.Data, b.org.Name); err != nil {
+	if b.dir, err = f.folder(); err != nil {
 		return nil, err
 	}
 	b.org.Policy, b.me = operator(b.org.Policy)
@@ -107,7 +106,7 @@ func operator(p flow.Policy) (flow.Policy, flow.Person) {
 }
 
 type importCommand struct {
-	folder
+	benchFlags
 	File string `arg:"" help:"The messages from the outage's thread, all of them, in any order; - reads them from the input." type:"path"`
 }
 

@@ -27,6 +27,8 @@ type commands struct {
 	Outages outagesCommand `cmd:"" help:"List what is open, with the values from before."`
 	Restore restoreCommand `cmd:"" help:"Put back what was there before an outage."`
 	Import  importCommand  `cmd:"" help:"Take an outage back from the values that were posted in its thread."`
+	Audit   auditCommand   `cmd:"" help:"Print the audit log, or check it."`
+	Prune   pruneCommand   `cmd:"" help:"Remove what ended long ago."`
 	Sim     simCommand     `cmd:"" hidden:"" help:"The company to practise on."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -32,7 +32,7 @@ const (
 var errLeft = errors.New("something is left for a person")
 
 type restoreCommand struct {
-	folder
+	benchFlags
 	ID      string `arg:"" optional:"" help:"Which outage, as bot outages names it; it may be left out where only one is open, or with --capsule."`
 	Yes     bool   `help:"Do not ask whether to begin. Settings that somebody else changed are asked about all the same."`
 	Capsule string `help:"The messages from the outage's thread, for when the store is lost; - reads them from the input." type:"path"`
