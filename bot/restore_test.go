@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"switchback/bot/change"
+	"switchback/bot/flow"
+	"switchback/store"
+)
+
+// command runs the program in this process and returns what it printed and its exit status. The practice company that
+// it may start is this test binary.
+func command(t *testing.T, stdin string, args ...string) (string, int) {
+	t.Helper()
+	t.Setenv(asBot, "1")
+	var out, errs bytes.Buffer // two, because the company's process writes to the second at any time
+	status := run(t.Context(), args, strings.NewReader(stdin), &out, &errs)
+	return out.String() + errs.String(), status
+}
+
+// talk is a whole session of bot chat.
+func talk(t *testing.T, dir string, lines ...string) string {
+	t.Helper()
+	out, status := command(t, strings.Join(lines, "\n")+"\n", "chat", "--data", dir)
+	if status != 0 {
+		t.Fatalf("bot chat = %d:\n%s", status, out)
+	}
+	return out
+}
+
+// theOpen is the only open outage of a folder, with its record.
+func theOpen(t *testing.T, dir string) (flow.Outage, change.Record) {
+	t.Helper()
+	f, err := store.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	kept := store.Flow{Store: f}
+	open, err := kept.Open(t.Context())
+	if err != nil || len(open) != 1 {
+		t.Fatalf("open outages: %v, %v; want one", open, err)
+	}
+	_, r, err := kept.Outage(t.Context(), open[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open[0], r.Value
+}
+
+// closed is a folder in which chat is closed, and the settings from before.
+func closed(t *testing.T) (dir, before string) {
+	t.Helper()
+	dir = t.TempDir()
+	before = settings(t, dir)
+	talk(t, dir, "/outage chat late", "1", "1")
+	return dir, before
+}
+
+// wantRestored checks a restore that ended well.
+func wantRestored(t *testing.T, dir, before, out string, status int) {
+	t.Helper()
+	if status != 0 || !strings.Contains(out, "is over: restored") {
+		t.Errorf("bot restore = %d, want 0:\n%s", status, out)
+	}
+	if diff := cmp.Diff(before, settings(t, dir)); diff != "" {
+		t.Errorf("settings (-before +after):\n%s", diff)
+	}
+}
+
+func TestRestoreWithoutTheBot(t *testing.T) {
+	dir, before := closed(t)
+	during := settings(t, dir)
+
+	out, status := command(t, "n\n", "restore", "--data", dir)
+	if status != 3 || !strings.Contains(out, `now:    "Closed"`) || !strings.Contains(out, "Nothing was changed") {
+		t.Errorf("bot restore, answered no = %d, want 3:\n%s", status, out)
+	}
+	if out, status = command(t, "", "restore", "--data", dir); status != 3 || settings(t, dir) != during {
+		t.Errorf("bot restore without an answer = %d, want 3 and nothing changed:\n%s", status, out)
+	}
+	if out, status = command(t, "", "restore", "--data", dir, "--yes", "chat-none"); status != 1 || !strings.Contains(out, "there is no outage \"chat-none\". Open is: chat-") {
+		t.Errorf("bot restore of another outage = %d, want 1 and what is open:\n%s", status, out)
+	}
+	out, status = command(t, "y\n", "restore", "--data", dir)
+	wantRestored(t, dir, before, out, status)
+	if !strings.Contains(out, `Web shop, message: as before, "Hello!`) {
+		t.Errorf("not said item by item:\n%s", out)
+	}
+	if out, status = command(t, "", "restore", "--data", dir); status != 1 || !strings.Contains(out, "Open is: nothing") {
+		t.Errorf("bot restore with nothing open = %d, want 1:\n%s", status, out)
+	}
+}
+
+func TestRestoreBesideTheBot(t *testing.T) {
+	t.Setenv(asBot, "1")
+	dir := t.TempDir()
+	before := settings(t, dir)
+	p := chat(t, dir)
+	p.until("Type /outage")
+	p.types("/outage chat late", "1", "1", "/company")
+	p.until("visitors cannot chat")
+	out, err := bot(t, "restore", "--yes", "--data", dir).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `now:    "Closed"`) || !strings.Contains(string(out), "is over: restored") {
+		t.Fatalf("bot restore beside the running bot = %v:\n%s", err, out)
+	}
+	p.until("CHAT – Web shop and Help centre open again") // the channel hears of it
+	p.ends()
+	if diff := cmp.Diff(before, settings(t, dir)); diff != "" {
+		t.Errorf("settings (-before +after):\n%s", diff)
+	}
+}
+
+const byHand = "chat/help-centre/unavailable-message: Ask Anna."
+
+func TestRestoreNeverOverwritesWithoutAWord(t *testing.T) {
+	dir, before := closed(t)
+	talk(t, dir, "/company edit chat/help-centre/unavailable-message Ask Anna.")
+
+	out, status := command(t, "", "restore", "--yes", "--data", dir)
+	if status != 3 || !strings.Contains(out, "somebody else changed it; you are asked") || !strings.Contains(out, `not put back: somebody else set it to "Ask Anna."`) {
+		t.Errorf("bot restore --yes = %d, want 3 and a question:\n%s", status, out)
+	}
+	if now := settings(t, dir); !strings.Contains(now, byHand) || !strings.Contains(now, "chat/web-shop/unavailable-message: Hello!") {
+		t.Errorf("want the edited setting as it is, and the others back:\n%s", now)
+	}
+	out, status = command(t, "7\n1\n", "restore", "--yes", "--data", dir)
+	if !strings.Contains(out, `"7" is not one of the numbers`) {
+		t.Errorf("a number that is none was taken:\n%s", out)
+	}
+	wantRestored(t, dir, before, out, status)
+}
+
+func TestRestoreLeavesByName(t *testing.T) {
+	dir, _ := closed(t)
+	talk(t, dir, "/company edit chat/help-centre/unavailable-message Ask Anna.")
+	out, status := command(t, "y\n2\nAnna knows\n", "restore", "--data", dir)
+	if status != 0 || !strings.Contains(out, "Help centre, message: left as it is: Anna knows") {
+		t.Errorf("bot restore, one left = %d, want 0:\n%s", status, out)
+	}
+	if now := settings(t, dir); !strings.Contains(now, byHand) {
+		t.Errorf("what was left was changed:\n%s", now)
+	}
+}
+
+// copyOf writes down the open outage of a folder, as it would stand in its thread.
+func copyOf(t *testing.T, o flow.Outage, r change.Record) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "thread.txt")
+	if err := os.WriteFile(file, []byte("Anna 10:02\n"+strings.Join(flow.Capsule(o, r, "lost", 7), "\nsome talk\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// The store is lost; the platform is as the outage left it.
+func TestRestoreFromTheThread(t *testing.T) {
+	dir, before := closed(t)
+	file := copyOf(t, first(theOpen(t, dir)), second(theOpen(t, dir)))
+	if err := os.Remove(filepath.Join(dir, "store.db")); err != nil {
+		t.Fatal(err)
+	}
+	if out, status := command(t, "", "restore", "--data", dir, "--yes"); status != 1 || !strings.Contains(out, "nothing is kept in") {
+		t.Errorf("bot restore over nothing = %d, want 1:\n%s", status, out)
+	}
+	if out, status := command(t, "", "restore", "voice-1", "--data", dir, "--yes", "--capsule", file); status != 1 || !strings.Contains(out, "not about voice-1") {
+		t.Errorf("bot restore of another outage than the text's = %d, want 1:\n%s", status, out)
+	}
+	if out, status := command(t, "", "restore", "--data", dir, "--capsule", file); status != 3 || !strings.Contains(out, "Taken back: chat-") {
+		t.Errorf("bot restore --capsule without an answer = %d, want 3:\n%s", status, out)
+	}
+	out, status := command(t, "", "restore", "--data", dir, "--yes", "--capsule", file)
+	if !strings.Contains(out, "is on record here: the text is not needed") {
+		t.Errorf("the second time it was taken from the text again:\n%s", out)
+	}
+	wantRestored(t, dir, before, out, status)
+}
+
+func first[A, B any](a A, _ B) A  { return a }
+func second[A, B any](_ A, b B) B { return b }
+
+// What a person has to click is listed, and never said to be done.
+func TestRestoreNeverSpeaksForAPerson(t *testing.T) {
+	dir, _ := closed(t)
+	o, r := theOpen(t, dir)
+	i := slices.IndexFunc(r.Steps, func(st change.Step) bool { return strings.HasSuffix(string(st.Key), "help-centre/unavailable-message") })
+	r.Steps[i].Way = change.Guided
+	file := copyOf(t, o, r)
+	if err := os.Remove(filepath.Join(dir, "store.db")); err != nil {
+		t.Fatal(err)
+	}
+	out, status := command(t, strings.Repeat("1\n", 9), "restore", "--data", dir, "--yes", "--capsule", file)
+	if status != 3 || !strings.Contains(out, "only a person can see it") || !strings.Contains(out, `Help centre, message: a person puts it back to "We're closed right now. See <b>help.example.com/faq</b> meanwhile.": Settings > Glad App > Help centre`) {
+		t.Errorf("bot restore --yes = %d, want 3 and the clicks:\n%s", status, out)
+	}
+	if now := settings(t, dir); !strings.Contains(now, "chat/help-centre/unavailable-message: Chat is down") || !strings.Contains(now, "chat/web-shop/unavailable-message: Hello!") {
+		t.Errorf("want all back but what a person clicks:\n%s", now)
+	}
+}
