@@ -146,6 +146,9 @@ func (j *restoring) run(ctx context.Context, yes bool) error {
 		fmt.Fprintf(j.out, "%s changed nothing, so there is nothing to put back. Whether it works again is for %s to say.\n", o.ID, o.Owner.Name)
 		return errLeft
 	}
+	if err := j.reach(r); err != nil {
+		return err
+	}
 	n, err := j.show(ctx, o, r)
 	if err != nil {
 		return err
@@ -172,6 +175,16 @@ func (j *restoring) run(ctx context.Context, yes bool) error {
 			return j.verdict(o, r)
 		}
 	}
+}
+
+// reach makes sure that this process can set what it would have to set, before anything begins.
+func (j *restoring) reach(r change.Record) error {
+	for _, st := range r.Steps {
+		if _, err := j.platforms.For(st.Key); j.alone && st.Open() && st.Way != change.Guided && err != nil {
+			return fmt.Errorf("nothing was changed: the organisation document does not say how to reach %s, %s: %w", st.Label, st.Name, err)
+		}
+	}
+	return nil
 }
 
 func (j *restoring) load(ctx context.Context) (flow.Outage, change.Record, error) {

@@ -204,3 +204,19 @@ func TestRestoreNeverSpeaksForAPerson(t *testing.T) {
 		t.Errorf("want all back but what a person clicks:\n%s", now)
 	}
 }
+
+// What this process cannot reach is not half done.
+func TestRestoreOfAnUnknownPlatform(t *testing.T) {
+	dir, _ := closed(t)
+	o, r := theOpen(t, dir)
+	r.Steps[1].Key = "gladly/chat/web-shop/unavailable-message"
+	file := copyOf(t, o, r)
+	during := settings(t, dir)
+	if err := os.Remove(filepath.Join(dir, "store.db")); err != nil {
+		t.Fatal(err)
+	}
+	out, status := command(t, "", "restore", "--data", dir, "--yes", "--capsule", file)
+	if status != 1 || !strings.Contains(out, "nothing was changed: the organisation document does not say how to reach Web shop, message") || settings(t, dir) != during {
+		t.Errorf("bot restore = %d, want 1 and nothing changed:\n%s", status, out)
+	}
+}

@@ -94,8 +94,9 @@ func (o *Outbox) first(ctx context.Context, lane string, waiting []flow.Doc[flow
 	}
 	post := same[len(same)-1].Value
 	sender, ok := o.senders[post.Place.Platform]
-	if !ok {
-		return fmt.Errorf("no platform %q", post.Place.Platform)
+	if !ok { // of a platform that is not set up any more: it would wait for ever
+		zerolog.Ctx(ctx).Error().Str("lane", lane).Str("message", message).Msg("dropped: no such chat platform is set up")
+		return o.posts.Delivered(ctx, lane, message, same, nil)
 	}
 	sent, err := o.posts.Sent(ctx, lane, message)
 	if err != nil {

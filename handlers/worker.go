@@ -3,6 +3,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,11 @@ const (
 	claimLease = 30 * time.Second
 	claimMost  = 32
 	settlePoll = 20 * time.Millisecond
+	settleMost = 45 * time.Second // longer than a few attempts at a platform take
 )
+
+// ErrStillWorking means that what the past caused takes longer than anybody wants to wait; it goes on all the same.
+var ErrStillWorking = errors.New("still working")
 
 // Timers is where due work is claimed.
 type Timers interface {
@@ -59,13 +64,16 @@ func (w *Worker) Step(ctx context.Context) (int, error) {
 }
 
 // Settle carries out what is due until nothing is left that the past caused. Reminders and questions of the future do
-// not count.
+// not count. It returns ErrStillWorking after a while.
 func (w *Worker) Settle(ctx context.Context) error {
-	for {
+	for end := time.Now().Add(settleMost); ; {
 		w.Service.Wait()
 		n, err := w.Step(ctx)
 		if err != nil {
 			return err
+		}
+		if time.Now().After(end) {
+			return ErrStillWorking
 		}
 		if n > 0 {
 			continue

@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
@@ -19,6 +23,7 @@ import (
 //	open:<id>        marks an open outage            lock:<key>    which outage holds a resource
 //	walk:<id>        a walk                          at:<person>   the walk that a person is in the middle of
 //	in:<id>          work taken in and not done      playbook:<version>
+//	left:<key>       what an ended outage left on the platform, and what was there before it
 //	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
 type Flow struct{ Store Store }
 
@@ -34,6 +39,7 @@ const (
 	playbookDoc = "playbook:"
 	outDoc      = "out:"
 	sentDoc     = "sent:"
+	leftDoc     = "left:"
 )
 
 // decode reads one document; an absent one is the zero value at version 0.
@@ -43,7 +49,7 @@ func decode[T any](d Doc) (flow.Doc[T], error) {
 		return out, nil
 	}
 	if err := json.Unmarshal(d.Data, &out.Value); err != nil {
-		return out, fmt.Errorf("%s is not readable: %w", d.Key, err)
+		return out, fmt.Errorf("%s: %w: %w", d.Key, flow.ErrUnreadable, err)
 	}
 	return out, nil
 }
@@ -73,7 +79,7 @@ func (f Flow) Outage(ctx context.Context, id string) (flow.Doc[flow.Outage], flo
 	}
 	r, err := decode[change.Record](docs[1])
 	if err == nil && r.Value.Schema > change.Schema {
-		err = fmt.Errorf("%s: %w", docs[1].Key, ErrNewerSchema)
+		err = fmt.Errorf("%s: %w: %w", docs[1].Key, flow.ErrUnreadable, ErrNewerSchema)
 	}
 	return o, r, err
 }
@@ -99,8 +105,9 @@ func (f Flow) outages(ctx context.Context, prefix string) ([]flow.Outage, error)
 	out := make([]flow.Outage, 0, len(docs))
 	for _, d := range docs {
 		o, err := decode[flow.Outage](d)
-		if err != nil {
-			return nil, err
+		if err != nil { // one that cannot be read must not hide the others
+			zerolog.Ctx(ctx).Error().Err(err).Msg("an outage cannot be read")
+			continue
 		}
 		if o.Version != 0 {
 			out = append(out, o.Value)
@@ -139,6 +146,29 @@ func lockNames(keys []change.Key) []string {
 		names[i] = lockDoc + string(k)
 	}
 	return names
+}
+
+// Left says which resources earlier outages left with their own values.
+func (f Flow) Left(ctx context.Context, keys []change.Key) (map[change.Key]change.LeftBehind, error) {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = leftDoc + string(k)
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	out := map[change.Key]change.LeftBehind{}
+	for i, d := range docs {
+		l, err := decode[change.LeftBehind](d)
+		if err != nil {
+			return nil, err
+		}
+		if l.Version != 0 {
+			out[keys[i]] = l.Value
+		}
+	}
+	return out, nil
 }
 
 type current struct {
@@ -186,10 +216,11 @@ func (f Flow) Settled(ctx context.Context) (bool, error) {
 
 // Claim leases due timers.
 func (f Flow) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
+	now := time.Now()
 	claims, err := f.Store.Claim(ctx, lease, n)
 	out := make([]flow.Claim, len(claims))
 	for i, c := range claims {
-		out[i] = flow.Claim{ID: c.ID, At: c.At, Token: c.Token}
+		out[i] = flow.Claim{ID: c.ID, At: c.At, Token: c.Token, Leased: now}
 	}
 	return out, err
 }
@@ -233,7 +264,9 @@ func commit(ctx context.Context, s Store, c Commit) error {
 			return flow.ErrReplayed
 		case errors.Is(err, ErrFenced):
 			return flow.ErrFenced
-		case errors.Is(err, ErrStateLost), errors.Is(err, ErrNewerSchema), errors.Is(err, ErrInvalid), ctx.Err() != nil:
+		case errors.Is(err, ErrInvalid):
+			return fmt.Errorf("%w: %w", flow.ErrInvalid, err)
+		case errors.Is(err, ErrStateLost), errors.Is(err, ErrNewerSchema), ctx.Err() != nil:
 			return err
 		}
 	}
@@ -326,6 +359,9 @@ func (f Flow) buildOutage(ctx context.Context, b *builder, s flow.Save) error {
 	for _, k := range s.Lock {
 		b.put(lockDoc+string(k), 0, holder{o.ID})
 	}
+	if err := f.buildLeft(ctx, b, s.Left); err != nil {
+		return err
+	}
 	seen := append([]string{openDoc + o.ID}, lockNames(s.Free)...)
 	if s.Outage.Version == 0 {
 		b.put(openDoc+o.ID, 0, struct{}{})
@@ -345,6 +381,30 @@ func (f Flow) buildOutage(ctx context.Context, b *builder, s flow.Save) error {
 			continue // somebody else's lock is not ours to give back
 		}
 		b.remove(d.Key, d.Version)
+	}
+	return nil
+}
+
+// buildLeft keeps, or forgets, what an outage leaves behind.
+func (f Flow) buildLeft(ctx context.Context, b *builder, left map[change.Key]*change.LeftBehind) error {
+	keys := slices.Sorted(maps.Keys(left))
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = leftDoc + string(k)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for i, d := range docs {
+		if l := left[keys[i]]; l != nil {
+			b.put(d.Key, d.Version, l)
+		} else {
+			b.remove(d.Key, d.Version)
+		}
 	}
 	return nil
 }

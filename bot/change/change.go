@@ -116,6 +116,12 @@ type Check struct {
 	Said string    `json:"said"`          // yes, no, unchecked
 }
 
+// LeftBehind is a resource that was left with an outage's value: no later outage may take that for the value before.
+type LeftBehind struct {
+	Value  Value     `json:"value"`
+	Before *Baseline `json:"before,omitzero"` // what was there before that outage; nil: not known
+}
+
 // ByAPI is the witness of a value that the bot read itself.
 const ByAPI = "api"
 
@@ -155,6 +161,7 @@ type Step struct {
 	Holder *Holder    `json:"holder,omitzero"` // Guided: who is at it; nil: nobody
 	Checks []Check    `json:"checks,omitzero"` // what people met as customers, oldest first
 	Set    *Value     `json:"set,omitzero"`    // read back after the write
+	Ours   *Value     `json:"ours,omitzero"`   // what an earlier outage left there; nil: nothing
 	Now    *Value     `json:"now,omitzero"`    // Conflict: what was found instead
 	Allow  *Value     `json:"allow,omitzero"`  // a value found in the way that a person said may be overwritten
 	Back   bool       `json:"back,omitzero"`   // on its way back: a restore was asked for

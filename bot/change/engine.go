@@ -217,16 +217,16 @@ func (a *attempt) to(ctx context.Context, state State, more func(*Step)) error {
 	return err
 }
 
-// save announces what is about to happen, unless that is on record already.
+// save announces what is about to happen. A step that was announced before is saved all the same: that makes sure of
+// the lease, and renews it, before anything is written.
 func (a *attempt) save(ctx context.Context, state State, fits func(*Step) bool) error {
-	if a.step.State == state {
-		return nil
-	}
 	s, err := a.journal.Advance(ctx, a.step.Key, func(s Step) (Step, error) {
 		if !fits(&s) {
 			return s, ErrMoved
 		}
-		s.State, s.At = state, time.Now()
+		if s.State != state {
+			s.State, s.At = state, time.Now()
+		}
 		return s, nil
 	})
 	if err == nil {

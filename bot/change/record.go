@@ -64,7 +64,7 @@ func (r Record) Begin(steps []Step, at time.Time) (Record, error) {
 			s.State, s.Before = Planned, nil
 		case s.Before == nil:
 			return r, fmt.Errorf("begin %s: no value before", s.Key)
-		case s.Before.Value.Equal(s.Want):
+		case s.Before.Value.Equal(s.Want), s.Ours != nil && s.Before.Value.Equal(*s.Ours):
 			s.State, s.Now, s.Before = Adopted, &s.Before.Value, nil
 		default:
 			s.State = Recorded
@@ -136,7 +136,10 @@ func (r Record) Tell(k Key, seen State, a Answer, value Value, by, reason string
 			s.State, s.Tries, s.Allow, s.Now, s.Reason = onItsWay, 0, s.Now, nil, ""
 		case a == Leave && s.Open():
 			s.State, s.Reason = Left, reason
-		case a == Name && s.Before == nil && (s.State == Adopted || s.State == Conflict):
+		case a == Name && (s.Before == nil || s.Before.By != ByAPI) && (s.State == Adopted || s.State == Conflict || s.State == Failed && s.Back):
+			if s.Before != nil { // mistyped: both words stay
+				s.Noted = append(slices.Clone(s.Noted), *s.Before)
+			}
 			s.Before = &Baseline{Value: value, By: by, At: at}
 			s.State, s.Back, s.Tries, s.Reason = RestoreIntent, true, 0, ""
 			s.Allow, s.Now = s.Now, nil

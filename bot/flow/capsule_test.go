@@ -42,7 +42,7 @@ func sample() (flow.Outage, change.Record) {
 		},
 		{
 			Key: "sim/chat/web-shop/unavailable-message", Action: change.CloseChat, Target: "web-shop", Label: "Web shop", Name: "message", Way: change.Guided,
-			State: change.IsSet, Before: before(text("Grüezi!  *We* chat -- from 8_to_8...\n{\"step\":{}}\n<b>&amp;</b> 😀"), "@sam"), Want: text("Chat is down"), Set: ptr(text("Chat is down.")),
+			State: change.IsSet, Before: before(text("Grüezi!  *We* chat -- from 8_to_8...\n{\"step\":{}}\n<b>&amp;</b> 😀"), "@sam"), Want: text("Chat is down"), Set: new(text("Chat is down.")),
 		},
 		{
 			Key: "sim/blob", Action: change.CloseChat, Target: "blob", Label: "Blob", Name: "bytes", Way: change.Auto,
@@ -52,8 +52,6 @@ func sample() (flow.Outage, change.Record) {
 	}}
 	return o, r
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestCapsuleReads(t *testing.T) {
 	o, r := sample()

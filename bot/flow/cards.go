@@ -116,7 +116,7 @@ func doLabel(steps []change.Step) string {
 	for _, action := range change.Actions() {
 		var labels []string
 		for _, st := range steps {
-			if st.Action == action && !st.Before.Value.Equal(st.Want) && !slices.Contains(labels, st.Label) {
+			if st.Action == action && !st.Before.Value.Equal(st.Want) && st.Ours == nil && !slices.Contains(labels, st.Label) {
 				labels = append(labels, st.Label)
 			}
 		}
@@ -143,6 +143,9 @@ func planFacts(steps []change.Step) []card.Fact {
 		f := card.Fact{How: "by the bot, at once", Before: quoted(st.Before.Value), After: quoted(st.Want)}
 		if st.Before.Value.Equal(st.Want) {
 			f.How, f.Note = "", "already so: nothing is set, and it stays out of the restore until you say what was there before"
+		}
+		if st.Ours != nil {
+			f.How, f.After, f.Note = "", "", "left by an earlier outage: nothing is set, and before the restore I ask what should come back"
 		}
 		return f
 	})
@@ -477,7 +480,7 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	if o.Leaf.Kind == tree.Wait {
 		btn("changed", strconv.Itoa(o.Asking.N), "", "It has changed…", card.Plain)
 		if !r.Open() {
-			btn("later", strconv.Itoa(o.Asking.N), "", "Ask me later", card.Plain)
+			btn("later", strconv.FormatInt(o.Asking.Next.Unix(), 10), "", "Ask me later", card.Plain)
 		}
 	}
 	c.Buttons = append(c.Buttons, card.Button{Label: "Hand over…", Opens: true, Action: Action{Outage: o.ID, Verb: "handover", State: asIs}.Encode()})
@@ -563,6 +566,9 @@ func stepCard(o Outage, st change.Step) card.Card {
 		c.Title += ": what was there before?"
 		c.Text = []string{"It showed the outage's value already when we began, so nothing was set. Should something else come back?"}
 		leave = "It was like this: leave it…"
+		if st.Known != nil && !st.Known.Equal(st.Want) {
+			btn("put-known", "", card.Shorten("Put back: "+quoted(*st.Known), card.MaxLabel), card.Primary, false)
+		}
 		btn("name", "", "Another value…", card.Plain, true)
 	case st.Before == nil:
 		c.Title += ": the value before is not on record"
@@ -604,6 +610,15 @@ func failedCard(o Outage, steps []change.Step, back bool) card.Card {
 	btn("retry", "Try again", card.Primary, false)
 	if !back {
 		c.Buttons = append(c.Buttons, card.Button{Label: "Undo what is done…", Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()})
+	}
+	for _, st := range steps {
+		if back && st.Before != nil && st.Before.By != change.ByAPI {
+			c.Buttons = append(c.Buttons, card.Button{
+				Label: card.Shorten("Another value for "+stepName(st)+"…", card.MaxLabel), Opens: true,
+				Action: Action{Outage: o.ID, Verb: "name", Key: string(st.Key), State: string(st.State) + "/" + strconv.FormatBool(st.Back)}.Encode(),
+			})
+			break
+		}
 	}
 	btn("leave-failed", "Leave them as they are…", card.Plain, true)
 	return c
@@ -658,12 +673,19 @@ func backup(p Policy) string {
 	return ", @" + p.Backup + " stands in"
 }
 
-func midnightCard(o Outage, next time.Time) card.Card {
+func midnightCard(o Outage, next, now time.Time) card.Card {
+	if now.After(next) { // it comes late
+		next = time.Date(o.now.Year(), o.now.Month(), o.now.Day(), 0, 0, 0, 0, o.now.Location())
+	}
 	day := next.Format("Mon 2 Jan")
 	until := next.AddDate(0, 0, 1).Add(-time.Minute)
+	title, text := "In Gladly it is midnight in half an hour: "+day+" is not closed yet", "Without your word customers can write in again from then on."
+	if !now.Before(next) {
+		title, text = "In Gladly it is "+day+", and that day is not closed", "Customers can write in since midnight."
+	}
 	return card.Card{
-		Tone: card.Warning, Title: "In Gladly it is midnight in half an hour: " + day + " is not closed yet",
-		Text: []string{"Without your word customers can write in again from then on."},
+		Tone: card.Warning, Title: title,
+		Text: []string{text},
 		Buttons: []card.Button{
 			{Label: "Close " + day + " too", Style: card.Primary, Action: Action{Outage: o.ID, Verb: "next-day", State: asIs, Arg: until.Format(time.RFC3339)}.Encode()},
 			{Label: "Restore…", Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()},
@@ -704,13 +726,24 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time
 	}
 	c.Buttons = []card.Button{
 		{
-			Label: "Put everything back now", Style: card.Danger, Action: Action{Outage: o.ID, Verb: "putback", State: asIs}.Encode(),
+			Label: "Put everything back now", Style: card.Danger, Action: Action{Outage: o.ID, Verb: "putback", State: restoreState(r, at)}.Encode(),
 			Sure: &card.Sure{Title: "Put everything back?", Text: "Each setting is compared first; what somebody else changed is not overwritten.", Yes: "Yes, put it back", No: "No"},
 		},
 		{Label: "Only some of it…", Opens: true, Action: Action{Outage: o.ID, Verb: "some", State: asIs}.Encode()},
 		{Label: "Still down for us: one hour more", Action: Action{Outage: o.ID, Verb: "extend", State: strconv.FormatInt(o.Deadline.Unix(), 10), Arg: "1h"}.Encode()},
 	}
 	return c
+}
+
+// restoreState names what a restore was shown for, and when.
+func restoreState(r change.Record, at time.Time) string {
+	var b strings.Builder
+	for _, st := range r.Steps {
+		if st.Open() && !st.Back {
+			b.WriteString(string(st.Key) + "\n")
+		}
+	}
+	return shortID("", b.String()) + "/" + strconv.FormatInt(at.Unix(), 10)
 }
 
 func todoCard(o Outage) card.Card {

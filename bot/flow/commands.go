@@ -3,7 +3,9 @@ package flow
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,7 +87,11 @@ func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string
 		say(statusCard(s.policy, b.event.Desk.Open))
 		return nil
 	}
-	o, rest, others := which(b.event, verb, rest)
+	o, rest, others, over := which(b.event, verb, rest)
+	if o == nil && over != "" {
+		say(card.Card{Title: over + " is not open", Text: []string{"Nothing was changed. /outage status shows what is open, /outage history what was."}})
+		return nil
+	}
 	if o == nil {
 		say(whichCard(verb, strings.Join(rest, " "), others))
 		return nil
@@ -118,31 +124,41 @@ func extendable(arg string) bool {
 	return arg == "open" || err == nil && d > 0 && d <= 7*24*time.Hour
 }
 
-// which finds the outage that is meant: named, or of this thread, or the only one.
-func which(e Event, verb string, rest []string) (*Outage, []string, []Outage) {
+// outageID is what the id of an outage looks like.
+var outageID = regexp.MustCompile(`^(?i)(voice|chat|sms|social|email|login)-[0-9a-v]{8}$`)
+
+// which finds the outage that is meant: named, or of this thread, or the only one. One that was named and is not open
+// is over: another one is never meant instead.
+func which(e Event, verb string, rest []string) (o *Outage, left []string, others []Outage, over string) {
 	if len(rest) > 0 {
 		var same []int // of the channel that is named; a note may begin with any word
 		for i, o := range e.Desk.Open {
 			if strings.EqualFold(o.ID, rest[0]) {
-				return &e.Desk.Open[i], rest[1:], nil
+				return &e.Desk.Open[i], rest[1:], nil, ""
 			}
 			if strings.EqualFold(o.Channel, rest[0]) && verb != "note" {
 				same = append(same, i)
 			}
 		}
 		if len(same) == 1 {
-			return &e.Desk.Open[same[0]], rest[1:], nil
+			return &e.Desk.Open[same[0]], rest[1:], nil, ""
+		}
+		if outageID.MatchString(rest[0]) {
+			return nil, rest, nil, rest[0]
 		}
 	}
 	for i, o := range e.Desk.Open {
 		if e.Place.Thread != "" && e.Place.Thread == "home:"+o.ID {
-			return &e.Desk.Open[i], rest, nil
+			return &e.Desk.Open[i], rest, nil, ""
 		}
 	}
-	if len(e.Desk.Open) == 1 {
-		return &e.Desk.Open[0], rest, nil
+	if id, ok := strings.CutPrefix(e.Place.Thread, "home:"); ok {
+		return nil, rest, nil, id
 	}
-	return nil, rest, e.Desk.Open
+	if len(e.Desk.Open) == 1 {
+		return &e.Desk.Open[0], rest, nil, ""
+	}
+	return nil, rest, e.Desk.Open, ""
 }
 
 func whichCard(verb, text string, open []Outage) card.Card {
@@ -157,9 +173,13 @@ func whichCard(verb, text string, open []Outage) card.Card {
 		c.Notes = append(c.Notes, "Or all: /outage restore all. Each shows first what would be put back.")
 	}
 	for _, o := range open[:min(len(open), card.MaxButtons)] {
+		state := asIs
+		if verb == "extend" { // the same button pressed again is late
+			state = strconv.FormatInt(o.Deadline.Unix(), 10)
+		}
 		c.Buttons = append(c.Buttons, card.Button{
 			Label:  card.Shorten(capital(o.Channel)+" – "+o.Leaf.Title+" ("+o.ID+")", card.MaxLabel),
-			Action: Action{Outage: o.ID, Verb: verb, State: asIs, Arg: card.Shorten(text, 80)}.Encode(),
+			Action: Action{Outage: o.ID, Verb: verb, State: state, Arg: card.Shorten(text, 80)}.Encode(),
 		})
 	}
 	return c

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -74,14 +75,13 @@ func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work
 			b.save.Lease = &Lease{Timer: c.ID, Token: c.Token}
 			b.save.Timers = append(b.save.Timers, Timer{ID: c.ID}) // what follows may set it again
 		}
-		if err := s.once(ctx, b, to); err != nil {
-			return Reply{}, err
+		err := s.whole(ctx, b, to)
+		if err == nil {
+			err = s.store.Save(ctx, b.save)
 		}
-		if err := s.seal(ctx, b); err != nil {
-			return Reply{}, err
-		}
-		err := s.store.Save(ctx, b.save)
 		switch {
+		case hopeless(err):
+			return Reply{}, s.setAside(ctx, b, err)
 		case errors.Is(err, ErrConflict):
 			if done.Version != 0 { // did somebody else do this very work?
 				if now, err := s.store.Work(ctx, done.Value.ID); err != nil || now.Version != done.Version {
@@ -98,6 +98,55 @@ func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work
 		return b.reply, nil
 	}
 	return Reply{}, fmt.Errorf("decide %s: %w", e.ID, ErrConflict)
+}
+
+// errUndecided means that no decision could be made, and that trying again is of no use.
+var errUndecided = errors.New("cannot be decided")
+
+// hopeless reports whether trying again is of no use. Everything else may be the store, and passes.
+func hopeless(err error) bool {
+	return errors.Is(err, errUndecided) || errors.Is(err, ErrUnreadable) || errors.Is(err, ErrInvalid) ||
+		errors.Is(err, change.ErrHeld) || errors.Is(err, change.ErrMoved)
+}
+
+// whole decides and completes the save. A panic is an event that cannot be decided: it must not take the others down.
+func (s *Service) whole(ctx context.Context, b *batch, to subject) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: panic: %v\n%s", errUndecided, p, debug.Stack())
+		}
+	}()
+	if err := s.once(ctx, b, to); err != nil {
+		return err
+	}
+	return s.seal(ctx, b)
+}
+
+// setAside takes an event that cannot be decided off the store, so that it does not come back for ever. Its person is
+// told; the log has the reason.
+func (s *Service) setAside(ctx context.Context, b *batch, cause error) error {
+	zerolog.Ctx(ctx).Error().Err(cause).Str("event", b.event.ID).Msg("set aside: it cannot be decided")
+	aside := Save{Done: b.save.Done, Lease: b.save.Lease}
+	if b.save.Lease != nil {
+		aside.Timers = []Timer{{ID: b.save.Lease.Timer}}
+	}
+	told := aside
+	if b.event.By.Account != "" {
+		text := "The operator's log has the reason."
+		if errors.Is(cause, change.ErrHeld) {
+			text = "Somebody is already changing one of these settings to something else."
+		}
+		told.Posts = []Post{{
+			ID: b.event.ID + "/aside", Place: private(b.event), Message: "note:" + b.event.ID,
+			Card: card.Card{Tone: card.Trouble, Title: "That could not be done, and nothing was changed by it", Text: []string{text, "Type /outage to look again."}},
+		}}
+	}
+	err := s.store.Save(ctx, told)
+	if errors.Is(err, ErrInvalid) { // not even that
+		err = s.store.Save(ctx, aside)
+	}
+	s.wake()
+	return err
 }
 
 // after goes on at once with what the saved decision asks for; timers serve only a crash.
@@ -138,7 +187,7 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 	}
 	cmd, ok := e.What.(Command)
 	if !ok {
-		return fmt.Errorf("event %s speaks to nothing", e.ID)
+		return fmt.Errorf("%w: event %s speaks to nothing", errUndecided, e.ID)
 	}
 	return s.command(ctx, b, cmd)
 }
@@ -178,7 +227,9 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 	case Press, Due, Begun, Stepped:
 	}
 	if len(asked) > 0 {
-		d.Held, err = s.store.Holders(ctx, asked)
+		if d.Held, err = s.store.Holders(ctx, asked); err == nil {
+			d.Left, err = s.store.Left(ctx, asked)
+		}
 	}
 	return d, err
 }
@@ -224,7 +275,7 @@ func (s *Service) treeOf(ctx context.Context, version string) (tree.Tree, error)
 	}
 	t, err := tree.Parse("playbook "+version, data, change.Actions())
 	if err != nil {
-		return tree.Tree{}, fmt.Errorf("playbook %s is not readable any more: %w", version, err)
+		return tree.Tree{}, fmt.Errorf("playbook %s: %w: %w", version, ErrUnreadable, err)
 	}
 	s.old.Store(version, t)
 	return t, nil
@@ -234,7 +285,7 @@ func (s *Service) treeOf(ctx context.Context, version string) (tree.Tree, error)
 func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 	next, effects, err := StepWalk(s.policy, t, b.walk.Value, b.event)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUndecided, err)
 	}
 	b.walk.Value = next
 	b.save.Walk = b.walk
@@ -264,7 +315,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 				return err
 			}
 		case Restore, Resume, Enter, Hand, Nudge:
-			return fmt.Errorf("walk %s: %T is no effect of a walk", next.ID, f)
+			return fmt.Errorf("%w: walk %s: %T is no effect of a walk", errUndecided, next.ID, f)
 		}
 	}
 	return nil
@@ -337,7 +388,7 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 	e.Desk.Guide = s.guides(b.record.Value)
 	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errUndecided, err)
 	}
 	b.outage.Value = next
 	b.save.Outage = &b.outage
@@ -381,7 +432,7 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 				return err
 			}
 		case List, Start:
-			return fmt.Errorf("outage %s: %T is no effect of an outage", next.ID, f)
+			return fmt.Errorf("%w: outage %s: %T is no effect of an outage", errUndecided, next.ID, f)
 		}
 	}
 	if moved {
@@ -413,7 +464,7 @@ func (s *Service) guides(r change.Record) map[change.Key]change.Guide {
 // newWalk begins a walk within the batch.
 func (s *Service) newWalk(ctx context.Context, b *batch, path []string, f Enter) error {
 	if b.walk != nil {
-		return fmt.Errorf("event %s: a second walk", b.event.ID)
+		return fmt.Errorf("%w: event %s: a second walk", errUndecided, b.event.ID)
 	}
 	if len(path) == 0 {
 		path = []string{s.tree.Start()}
@@ -444,6 +495,10 @@ func (s *Service) seal(ctx context.Context, b *batch) error {
 				b.save.Lock = append(b.save.Lock, st.Key)
 			case !st.Open() && held:
 				b.save.Free = append(b.save.Free, st.Key)
+				if b.save.Left == nil {
+					b.save.Left = map[change.Key]*change.LeftBehind{}
+				}
+				b.save.Left[st.Key] = leftBehind(st)
 			}
 		}
 		if engineWork(r) && !engineWork(b.before) {
@@ -462,6 +517,17 @@ func (s *Service) seal(ctx context.Context, b *batch) error {
 		}
 	}
 	return nil
+}
+
+// leftBehind is what a step that ended leaves on the platform, if it is not what was there before.
+func leftBehind(st change.Step) *change.LeftBehind {
+	switch {
+	case st.State == change.Restored || st.Set == nil && st.Tries == 0 && st.Now == nil:
+		return nil
+	case st.Now != nil:
+		return &change.LeftBehind{Value: *st.Now, Before: st.Before}
+	}
+	return &change.LeftBehind{Value: st.Want, Before: st.Before}
 }
 
 // line is one entry of the audit log. Each carries the hash of the one before it in the same log: an edit shows. It

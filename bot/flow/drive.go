@@ -14,8 +14,7 @@ const drivePrefix = "drive-"
 
 // drive lets the engine work on the record of an outage until only people's tasks are left.
 func (s *Service) drive(ctx context.Context, id string, c Claim) error {
-	j := &journal{service: s, outage: id, lease: Lease{Timer: c.ID, Token: c.Token, Extend: lease}}
-	j.extended()
+	j := &journal{service: s, outage: id, lease: Lease{Timer: c.ID, Token: c.Token, Extend: lease}, since: c.Leased}
 	again, err := s.engine.Run(ctx, j, j.fresh)
 	switch {
 	case errors.Is(err, ErrFenced):

@@ -42,13 +42,14 @@ type Event struct {
 
 // Desk is what lies on the desk beside an event: the other documents that a decision looks at.
 type Desk struct {
-	Open  []Outage                    // open outages, oldest first
-	Past  []Outage                    // ended ones, oldest first; only for History
-	Walk  *Walk                       // the walk that the person is in the middle of; nil: none
-	Held  map[change.Key]string       // which open outage holds a resource of this event
-	Guide map[change.Key]change.Guide // what people need for the guided steps of the outage
-	Works bool                        // changes may be made: the store is healthy
-	Why   string                      // why not
+	Open  []Outage                         // open outages, oldest first
+	Past  []Outage                         // ended ones, oldest first; only for History
+	Walk  *Walk                            // the walk that the person is in the middle of; nil: none
+	Held  map[change.Key]string            // which open outage holds a resource of this event
+	Left  map[change.Key]change.LeftBehind // what earlier outages left behind
+	Guide map[change.Key]change.Guide      // what people need for the guided steps of the outage
+	Works bool                             // changes may be made: the store is healthy
+	Why   string                           // why not
 }
 
 func (d Desk) held(k change.Key) string { return d.Held[k] }

@@ -490,7 +490,7 @@ func (s *stepping) value(k change.Key, text string) change.Value {
 			return v
 		}
 	}
-	return change.Value{Raw: []byte(text), Text: text}
+	return change.Value{Raw: []byte(text), Text: plain(text)}
 }
 
 // askSomeone asks a person by name to do the clicks of a screen; they may answer for those alone.

@@ -50,6 +50,7 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 			o.Leaf = n
 		}
 	}
+	r.Steps = slices.Clone(r.Steps)
 	for i, st := range r.Steps {
 		if st.Open() && st.State != change.Adopted {
 			r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At

@@ -23,6 +23,7 @@ const (
 	threadTimer   = "thread"      // the open question goes to the thread
 	silentTimer   = "unconfirmed" // nobody answered for a day
 	midnightTimer = "midnight"    // a weekday begins that is not covered
+	dayTimer      = "day"         // another weekday has begun
 	handsTimer    = "hands"       // somebody took something and does not answer
 	settleTimer   = "settle"      // read again what was written
 	todoTimer     = "todo"        // ask once what is left to do
@@ -37,11 +38,12 @@ type Outage struct {
 	Leaf     tree.Node `json:"leaf"`    // as it was in the playbook then
 	Playbook string    `json:"playbook"`
 	Owner    Person    `json:"owner"`
-	Offered  *Person   `json:"offered,omitzero"`  // asked to take it over; nil: nobody
-	Since    time.Time `json:"since"`             // customers are hit since
-	Began    time.Time `json:"began"`             // declared
-	Deadline time.Time `json:"deadline,omitzero"` // zero: nothing was changed
-	Rung     int       `json:"rung,omitzero"`     // the next rung of the ladder
+	Offered  *Person   `json:"offered,omitzero"`   // asked to take it over; nil: nobody
+	Since    time.Time `json:"since"`              // customers are hit since
+	Began    time.Time `json:"began"`              // declared
+	Deadline time.Time `json:"deadline,omitzero"`  // zero: nothing was changed
+	Rung     int       `json:"rung,omitzero"`      // the next rung of the ladder …
+	LadderAt time.Time `json:"ladder_at,omitzero"` // … and when it is given
 	Asking   Asking    `json:"asking,omitzero"`
 	Home     Place     `json:"home"`
 	Told     Told      `json:"told,omitzero"`
@@ -51,6 +53,8 @@ type Outage struct {
 	Ended    *End      `json:"ended,omitzero"` // nil while it is open
 	Drill    bool      `json:"drill,omitzero"`
 	Head     string    `json:"head,omitzero"` // of its audit chain
+
+	now time.Time // of the decision that draws it, in the organisation\'s zone; never stored
 }
 
 // Asking is the clock of a wait.
@@ -60,6 +64,7 @@ type Asking struct {
 	Thread bool      `json:"thread,omitzero"` // it went to the thread too
 	Silent int       `json:"silent,omitzero"` // unanswered in a row
 	Heard  time.Time `json:"heard,omitzero"`  // the last answer, or the beginning
+	Works  string    `json:"works,omitzero"`  // who said that it works again, while settings are still to be put back
 	Next   time.Time `json:"next,omitzero"`
 }
 
@@ -97,13 +102,14 @@ type Line struct {
 type End struct {
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
-	How    string    `json:"how"` // restored, works, abandoned, unconfirmed
+	How    string    `json:"how"` // restored, left, works, abandoned, unconfirmed
 	Reason string    `json:"reason,omitzero"`
 }
 
 // StepOutage decides what an event means for an outage; r is its record as it is with that event. It does no I/O and
 // reads no clock: the same input gives the same answer.
 func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect, error) {
+	o.now = e.At.In(p.Location())
 	s := stepping{policy: p, o: o, r: r, e: e}
 	switch what := e.What.(type) {
 	case Begun:
@@ -119,8 +125,9 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 	case Command, Catalogue:
 		return o, nil, fmt.Errorf("outage %s: %T is no event of an outage", o.ID, what)
 	}
-	if s.changed {
-		s.do(Show{Message: s.home(), Place: s.o.Home, Card: homeCard(p, s.o, s.r)})
+	if s.changed { // first, so that what goes to its thread finds it
+		home := Show{Message: s.home(), Place: s.o.Home, Card: homeCard(p, s.o, s.r)}
+		s.out = append([]Effect{home}, s.out...)
 	}
 	return s.o, s.out, nil
 }
@@ -190,6 +197,7 @@ func (s *stepping) begun(b Begun) {
 	if s.o.ID == "" {
 		leaf := b.Leaf
 		s.o = Outage{
+			now:    s.o.now,
 			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
 			Since: w.Inputs.Since, Began: s.e.At, Home: s.policy.Home(leaf.Channel, w.Place.Platform), Todos: b.Todos,
 			Asking: Asking{Heard: s.e.At},
@@ -203,7 +211,6 @@ func (s *stepping) begun(b Begun) {
 		}
 		if leaf.Kind == tree.Wait {
 			s.ask(s.e.At)
-			s.do(Remind{silentTimer, s.e.At.Add(time.Duration(s.policy.EndUnconfirmedAt))})
 		}
 	} else {
 		if b.Leaf.ID != s.o.Leaf.ID {
@@ -216,6 +223,7 @@ func (s *stepping) begun(b Begun) {
 		s.afterHours()
 	}
 	s.stepped()
+	s.midnight()
 	s.changed = true
 }
 
@@ -228,7 +236,8 @@ func (s *stepping) turned(b Begun) {
 		}
 	}
 	s.o.Asking = Asking{N: s.o.Asking.N, Heard: s.e.At}
-	s.do(Remind{Timer: questionTimer})
+	s.do(Remind{Timer: questionTimer}, Remind{Timer: threadTimer}, Remind{Timer: silentTimer})
+	s.o.Channel = b.Leaf.Channel
 	if b.Leaf.Kind == tree.Wait {
 		s.ask(s.e.At)
 	}
@@ -240,7 +249,7 @@ func (s *stepping) deadline(at time.Time) {
 	for s.rung(s.o.Rung).Before(s.e.At) && s.rung(s.o.Rung).Before(s.o.Deadline) {
 		s.o.Rung++ // a warning that lies in the past is not given
 	}
-	s.do(Remind{ladderTimer, s.rung(s.o.Rung)})
+	s.remind(s.rung(s.o.Rung))
 }
 
 // afterHours asks, while the team works, who looks after a deadline at which it does not.
@@ -289,16 +298,24 @@ func (s *stepping) stepped() {
 	}
 	s.o.Told.Phase = phase
 	switch phase {
+	case change.Asking:
+		s.settled()
 	case change.Changed:
 		if before == change.Asking || s.e.At.Sub(s.o.Began) > quick { // nobody is watching any more
 			s.post("set", s.thread(), card.Card{Tone: card.Done, Title: headline(s.o, s.r), Text: []string{whenWord(s.policy, s.o)}})
 		}
-		s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
-		s.midnight()
+		s.settled()
 	case change.Ended:
 		s.restored()
-	case change.Nothing, change.Changing, change.Restoring, change.Asking:
+	case change.Nothing, change.Changing, change.Restoring:
 	}
+}
+
+// settled sets what follows once the engine has done what it can: look again at what was written, and ask before the
+// next weekday begins.
+func (s *stepping) settled() {
+	s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
+	s.midnight()
 }
 
 // questions asks about each step that cannot go on without a person, and closes questions that were answered.
@@ -369,8 +386,18 @@ func (s *stepping) restored() {
 	if s.o.Ended != nil {
 		return
 	}
-	l := s.last("restore")
-	s.finish("restored", l.By, "")
+	if s.o.Leaf.Kind == tree.Wait && s.o.Asking.Works == "" { // nobody said yet that it works again
+		s.o.Deadline = time.Time{}
+		s.do(Remind{Timer: ladderTimer}, Remind{Timer: midnightTimer}, Remind{Timer: dayTimer}, Remind{settleTimer, s.e.At.Add(time.Minute)})
+		return
+	}
+	how := "left"
+	for _, st := range s.r.Steps {
+		if st.State == change.Restored {
+			how = "restored"
+		}
+	}
+	s.finish(how, s.last("restore").By, "")
 }
 
 // finish ends the outage and says what is left to do.
@@ -381,7 +408,7 @@ func (s *stepping) finish(how, who, reason string) {
 	if s.o.Channel == "login" {
 		s.do(Nudge{})
 	}
-	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer, handsTimer} {
+	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer, handsTimer, dayTimer} {
 		s.do(Remind{Timer: t})
 	}
 	if how == "restored" {
@@ -422,7 +449,7 @@ func (s *stepping) answered(text string) {
 		}
 	}
 	q.Open, q.Thread, q.Silent, q.Heard = false, false, 0, s.e.At
-	s.do(Remind{Timer: threadTimer}, Remind{silentTimer, s.e.At.Add(time.Duration(s.policy.EndUnconfirmedAt))})
+	s.do(Remind{Timer: threadTimer}, Remind{Timer: silentTimer})
 	s.changed = true
 }
 
@@ -435,7 +462,7 @@ func (s *stepping) due(d Due) {
 		s.leftToDo()
 		return
 	}
-	if s.o.Ended != nil {
+	if s.o.Ended != nil || s.o.Leaf.Again == nil && (d.Timer == questionTimer || d.Timer == threadTimer || d.Timer == silentTimer) {
 		return
 	}
 	switch d.Timer {
@@ -457,6 +484,9 @@ func (s *stepping) due(d Due) {
 		s.beforeMidnight()
 	case handsTimer:
 		s.timeOut()
+	case dayTimer:
+		s.midnight()
+		s.changed = true
 	}
 }
 
@@ -469,6 +499,8 @@ func (s *stepping) question() {
 		if q.Thread {
 			s.post("t"+strconv.Itoa(q.N), s.thread(), c)
 		}
+	} else { // the first that may stay without an answer
+		s.do(Remind{silentTimer, s.e.At.Add(time.Duration(s.policy.EndUnconfirmedAt))})
 	}
 	q.N++
 	q.Open, q.Thread = true, false
@@ -485,6 +517,9 @@ func (s *stepping) climb() {
 	}
 	missed := 0
 	for !s.rung(s.o.Rung + 1).After(s.e.At) {
+		if s.rung(s.o.Rung).Before(s.o.LadderAt) { // held back on purpose, outside opening hours
+			missed--
+		}
 		s.o.Rung++
 		missed++
 	}
@@ -497,6 +532,8 @@ func (s *stepping) climb() {
 	over := s.e.At.Sub(s.o.Deadline)
 	if s.policy.RestoreByItself == atDeadline && over >= 0 && s.r.Phase() == change.Changed {
 		s.note("restore", "put back at the deadline, as the organisation says")
+		s.o.Rung++
+		s.remind(s.rung(s.o.Rung)) // if it gets stuck, somebody is asked
 		s.do(Restore{By: "the organisation's rule"})
 		return
 	}
@@ -523,8 +560,14 @@ func (s *stepping) climb() {
 	if s.o.Rung >= len(s.policy.Ladder) && !s.policy.PageAtNight {
 		next = s.policy.NextOpen(next)
 	}
-	s.do(Remind{ladderTimer, next})
+	s.remind(next)
 	s.changed = true
+}
+
+// remind sets the time of the next rung.
+func (s *stepping) remind(at time.Time) {
+	s.o.LadderAt = at
+	s.do(Remind{ladderTimer, at})
 }
 
 func (s *stepping) mention(name string, c card.Card, who []string) {
@@ -532,13 +575,27 @@ func (s *stepping) mention(name string, c card.Card, who []string) {
 	s.do(Show{Message: s.message(name), Place: s.o.Home, Card: c, Mention: who})
 }
 
-// midnight sets the question that comes half an hour before a weekday begins which is not covered.
+// midnight sets the question that comes half an hour before a weekday begins which is not covered, and the moment at
+// which the headline may not be true any more.
 func (s *stepping) midnight() {
 	last, days := s.lastDay()
-	if days == 0 || days >= 7 {
+	if days == 0 {
 		return
 	}
-	s.do(Remind{midnightTimer, last.AddDate(0, 0, 1).Add(-30 * time.Minute)})
+	today := s.o.now
+	s.do(Remind{dayTimer, time.Date(today.Year(), today.Month(), today.Day()+1, 0, 0, 0, 0, today.Location())})
+	if days < 7 {
+		s.do(Remind{midnightTimer, beginning(last.AddDate(0, 0, 1)).Add(-30 * time.Minute)})
+	}
+}
+
+// beginning is the first moment of a date: some days have no midnight.
+func beginning(day time.Time) time.Time {
+	t := time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, day.Location())
+	for t.Day() != day.Day() {
+		t = t.Add(time.Hour)
+	}
+	return t
 }
 
 // lastDay is the beginning of the last date that open steps cover, and how many dates they cover.
@@ -567,8 +624,9 @@ func (s *stepping) beforeMidnight() {
 		s.do(Remind{midnightTimer, s.o.Deadline}) // only an outage past its deadline would cross it
 		return
 	}
-	s.post("midnight/"+next.Format(time.DateOnly), s.thread(), midnightCard(s.o, next))
-	s.post("midnight-owner/"+next.Format(time.DateOnly), s.owner(), midnightCard(s.o, next))
+	c := midnightCard(s.o, next, s.e.At)
+	s.post("midnight/"+next.Format(time.DateOnly), s.thread(), c)
+	s.post("midnight-owner/"+next.Format(time.DateOnly), s.owner(), c)
 }
 
 // settle reads again what was written: a write that timed out may land late.
@@ -582,9 +640,11 @@ func (s *stepping) settle() {
 	if len(keys) > 0 {
 		s.do(Read{For: "settle", Keys: keys})
 	}
-	since := s.o.Began
-	if s.o.Ended != nil {
-		since = s.o.Ended.At
+	var since time.Time
+	for _, st := range s.r.Steps {
+		if st.At.After(since) {
+			since = st.At
+		}
 	}
 	if s.e.At.Sub(since) < 4*time.Minute {
 		s.do(Remind{settleTimer, s.e.At.Add(4 * time.Minute)})

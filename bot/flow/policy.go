@@ -187,7 +187,13 @@ func (p Policy) Check(d *config.Document, at string) config.Problems {
 	for i, w := range p.Ways {
 		channel(fmt.Sprintf("ways.%d.channel", i), w.Channel, "form")
 	}
+	if p.Ladder != nil && (len(p.Ladder) == 0 || p.Ladder[len(p.Ladder)-1].at() < 0) {
+		add("ladder", "the last rung must not lie before the deadline, or nobody would be reminded")
+	}
 	for i, r := range p.Ladder {
+		if len(r.To) == 0 {
+			add(fmt.Sprintf("ladder.%d", i), "names nobody (to:)")
+		}
 		if i > 0 && r.at() <= p.Ladder[i-1].at() {
 			add(fmt.Sprintf("ladder.%d", i), "each rung comes after the one before it")
 		}

@@ -59,7 +59,8 @@ func (s *stepping) press(p Press) {
 		s.hand(a, p.Fields)
 		return
 	}
-	if !s.e.By.Responder && s.e.By.ID != s.o.Owner.ID {
+	// Who waits may say that it works again. What changes settings is a responder's, whoever the owner is.
+	if !s.e.By.Responder && (s.e.By.ID != s.o.Owner.ID || s.r.Open()) {
 		s.tell(refuseCard(s.policy, s.e.By))
 		return
 	}
@@ -76,7 +77,7 @@ func (s *stepping) press(p Press) {
 		s.restore(a, p.Fields)
 	case "retry", "leave-failed", "leave-failed-send":
 		s.answerFailed(a, p.Fields)
-	case "overwrite", "leave", "leave-send", "name", "name-send":
+	case "overwrite", "leave", "leave-send", "name", "name-send", "put-known":
 		s.answer(a, p.Fields)
 	case "extend":
 		s.extend(a)
@@ -152,6 +153,14 @@ func (s *stepping) restore(a Action, fields map[string]string) {
 	case "restore":
 		s.do(Read{For: "restore", Keys: open})
 	case "putback":
+		list, when, _ := strings.Cut(a.State, "/")
+		sec, err := strconv.ParseInt(when, 10, 64)
+		shown, _, _ := strings.Cut(restoreState(s.r, s.e.At), "/")
+		if err != nil || list != shown || s.e.At.Sub(time.Unix(sec, 0)) > freshFor {
+			s.tell(card.Card{Title: "That list is old", Text: []string{"Nothing was put back. The present one comes in the thread."}})
+			s.do(Read{For: "restore", Keys: open})
+			return
+		}
 		s.note("restore", "everything is put back, asked by %s", s.e.By.Name)
 		s.do(Restore{By: s.e.By.Name})
 	case "some":
@@ -186,6 +195,12 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 	}
 	resume := Resume{Key: st.Key, Seen: st.State}
 	switch a.Verb {
+	case "put-known":
+		if st.Known == nil {
+			return
+		}
+		resume.Answer, resume.Value = change.Name, *st.Known
+		s.note("name", "%s: the value before was %q, says %s", stepName(st), st.Known.Text, s.e.By.Name)
 	case "overwrite":
 		if a.Arg != fingerprint(st) {
 			s.tell(card.Card{Title: stepName(st) + " has changed again", Text: []string{"It now shows: " + st.Now.Text}})
@@ -209,7 +224,7 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 			card.Input{ID: "value", Kind: card.Long, Label: "The value before the outage, as the platform writes it"})})
 		return
 	case "name-send":
-		v := change.Value{Raw: []byte(fields["value"]), Text: fields["value"]}
+		v := change.Value{Raw: []byte(fields["value"]), Text: plain(fields["value"])}
 		if v.Equal(st.Want) {
 			s.tell(card.Card{Title: "That is the outage's own value", Text: []string{"It is never taken for the value before. If it is right as it is, choose to leave it."}})
 			return
@@ -424,11 +439,16 @@ func (s *stepping) heard(a Action) {
 		s.tell(card.Card{Title: "Answered already", Text: []string{l.By + " said at " + card.Clock(l.At) + ": still broken. I ask again at " + card.Clock(q.Next) + "."}})
 		return
 	}
+	if a.Verb == "later" && late(a, strconv.FormatInt(q.Next.Unix(), 10)) {
+		s.tell(card.Card{Title: "Moved already", Text: []string{"I ask again at " + card.Clock(q.Next) + "."}})
+		return
+	}
 	switch a.Verb {
 	case "works":
 		s.answered("Works again, said " + s.e.By.Name + ".")
 		s.note("works", "works again, says %s", s.e.By.Name)
 		if s.r.Open() {
+			s.o.Asking.Works = s.e.By.Name
 			s.do(Read{For: "restore", Keys: openKeys(s.r)})
 			return
 		}

@@ -99,8 +99,8 @@ func (s *Service) Recover(ctx context.Context) error {
 		if strings.HasPrefix(id, drivePrefix) { // needs a lease: its timer is due
 			continue
 		}
-		if _, err := s.work(ctx, id, nil); err != nil {
-			return fmt.Errorf("recover %s: %w", id, err)
+		if _, err := s.work(ctx, id, nil); err != nil { // its timer brings it back; the others go on
+			zerolog.Ctx(ctx).Error().Err(err).Str("work", id).Msg("will be taken up again")
 		}
 	}
 	return nil

@@ -16,6 +16,10 @@ var (
 	ErrConflict = errors.New("somebody else saved first")
 	// ErrReplayed means that this event was taken in before.
 	ErrReplayed = errors.New("taken in before")
+	// ErrUnreadable means that a stored document cannot be read by this program; ErrInvalid that a save can never be
+	// carried out as it is. Trying again is of no use for either.
+	ErrUnreadable = errors.New("not readable")
+	ErrInvalid    = errors.New("cannot be saved")
 	// ErrFenced means that the work belongs to somebody else now, and nothing was saved.
 	ErrFenced = errors.New("the work belongs to somebody else now")
 )
@@ -36,6 +40,8 @@ type Store interface {
 	All(ctx context.Context) ([]Outage, error)
 	// Holders says which open outage holds each resource; those that nobody holds are missing.
 	Holders(ctx context.Context, keys []change.Key) (map[change.Key]string, error)
+	// Left says which resources earlier outages left with their own values.
+	Left(ctx context.Context, keys []change.Key) (map[change.Key]change.LeftBehind, error)
 	// Current is the walk that a person is in the middle of; "" means none.
 	Current(ctx context.Context, person string) (string, error)
 	// Playbook returns the bytes of a version in use; nil means that it is not kept.
@@ -59,8 +65,9 @@ type Save struct {
 	Walk     *Doc[Walk]
 	Outage   *Doc[Outage]
 	Record   *Doc[change.Record]
-	Lock     []change.Key // resources taken for the outage …
-	Free     []change.Key // … and given back
+	Lock     []change.Key                      // resources taken for the outage …
+	Free     []change.Key                      // … and given back
+	Left     map[change.Key]*change.LeftBehind // what the outage leaves behind; nil: nothing any more
 	Current  *Current
 	Playbook []byte // kept under its version, the walk's, if it is not there yet
 	Work     []Work
@@ -136,9 +143,10 @@ func WorkTimer(id string) string { return workTimers + id }
 
 // Claim is a due timer leased to the caller.
 type Claim struct {
-	ID    string
-	At    time.Time
-	Token uint64
+	ID     string
+	At     time.Time
+	Token  uint64
+	Leased time.Time // when it was claimed
 }
 
 // Lease is a claim that a save makes sure of. Extend moves its end.

@@ -22,6 +22,7 @@ const (
 	Looking  Stage = "looking"  // the catalogue or the present values are being fetched
 	Preview  Stage = "preview"  // what will change is shown, and waits for the confirm
 	Checking Stage = "checking" // confirmed; the values are being read again
+	Resting  Stage = "resting"  // not yet: asked again by a timer
 	Over     Stage = "over"
 )
 
@@ -232,7 +233,7 @@ func (s *walking) catalogue(c Catalogue) {
 		s.show(func() card.Card { return cannotLook(s.w, n, effectOf(n.Action).none) })
 		return
 	}
-	s.w.Plan = slices.DeleteFunc(c.Plan, func(st change.Step) bool { return s.e.Desk.held(st.Key) != "" })
+	s.w.Plan = slices.DeleteFunc(slices.Clone(c.Plan), func(st change.Step) bool { return s.e.Desk.held(st.Key) != "" })
 	if other := s.holder(c.Plan); len(s.w.Plan) == 0 && other != "" {
 		s.heldBy(other)
 		return
@@ -275,6 +276,11 @@ func (s *walking) readings(r Readings) {
 		s.take(r)
 		s.preview("")
 	case r.For == "confirm" && s.w.Stage == Checking:
+		if s.e.At.Sub(s.w.ShownAt) > freshFor || !s.e.Desk.Works || !s.e.By.Responder {
+			s.w.Card++ // the process was away, or something is not as it was: nothing happens on an old yes
+			s.enter()
+			return
+		}
 		before := s.w.Plan
 		s.take(r)
 		if id := s.holder(s.w.Plan); id != "" {
@@ -302,6 +308,12 @@ func (s *walking) take(r Readings) {
 			s.w.Unread[st.Label+", "+st.Name] = r.Errors[st.Key]
 			s.w.Plan[i].Before = nil
 			continue
+		}
+		if left, ok := s.e.Desk.Left[st.Key]; ok && v.Equal(left.Value) {
+			s.w.Plan[i].Ours = &left.Value
+			if left.Before != nil {
+				s.w.Plan[i].Known = &left.Before.Value
+			}
 		}
 		s.w.Plan[i].Before = &change.Baseline{Value: v, By: change.ByAPI, At: s.e.At}
 	}
@@ -394,7 +406,7 @@ func (s *walking) press(p Press) {
 		s.inputs(p.Fields)
 	case "not-yet":
 		at := s.e.At.Add(time.Duration(s.policy.NotYet))
-		s.w.Stage, s.w.Plan = Choosing, nil
+		s.w.Stage, s.w.Plan = Resting, nil
 		s.show(func() card.Card {
 			return card.Card{
 				Title:   n.Title,
@@ -423,7 +435,7 @@ func (s *walking) again() {
 		s.preview("")
 	case Looking, Checking: // the answer is on its way, and shows the card
 		s.tell(card.Card{Tone: card.Working, Title: "Reading the present settings…"})
-	case Choosing, Over:
+	case Choosing, Resting, Over:
 		s.enter()
 	}
 }
@@ -500,6 +512,9 @@ func (s *walking) due(d Due) {
 	case endTimer:
 		s.end("nothing happened for a day", card.Card{Title: "This card is a day old", Text: []string{"Nothing was changed. Type /outage to begin again."}})
 	case notYetTimr:
+		if s.w.Stage != Resting {
+			return
+		}
 		s.w.Card++ // an edited message rings nowhere
 		s.enter()
 	}

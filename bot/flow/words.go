@@ -127,7 +127,7 @@ func truth(o Outage, r change.Record) string {
 		}
 		seen[st.Action+st.Target] = true
 		all[st.Action]++
-		f := stepTruth(st)
+		f := targetTruth(o, r, st)
 		if o.Channel == "login" && st.Action == change.PhonesToVoicemail && f == effectOf(st.Action).not {
 			f = "callers of %s hear Gladly's own message"
 		}
@@ -143,6 +143,28 @@ func truth(o Outage, r change.Record) string {
 		out[i] = fmt.Sprintf(g.format, some(g.labels, all[g.action], effectOf(g.action).many))
 	}
 	return strings.Join(out, " · ")
+}
+
+// targetTruth is what customers meet at the target of a step: where there are weekdays, it is today's that counts.
+func targetTruth(o Outage, r change.Record, first change.Step) string {
+	today := o.now.Format(time.DateOnly)
+	days, now := false, first
+	for _, st := range r.Steps {
+		if st.Action != first.Action || st.Target != first.Target || st.Day == "" {
+			continue
+		}
+		if !days || st.Day == today {
+			now = st
+		}
+		days = true
+		if st.Day == today {
+			return stepTruth(st)
+		}
+	}
+	if days && !o.now.IsZero() && now.Day < today && now.Open() {
+		return "%s OPEN AGAIN since midnight"
+	}
+	return stepTruth(now)
 }
 
 func stepTruth(st change.Step) string {
@@ -237,6 +259,8 @@ func endWord(o Outage) string {
 	switch o.Ended.How {
 	case "restored":
 		return "Restored " + card.Clock(o.Ended.At) + " by " + o.Ended.By + ". It took " + took
+	case "left":
+		return "Over " + card.Clock(o.Ended.At) + ": nothing was put back, everything is left as it is, by name. It took " + took
 	case "works":
 		return "Works again, says " + o.Ended.By + " " + card.Clock(o.Ended.At) + ". It took " + took
 	case "abandoned":

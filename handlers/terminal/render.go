@@ -13,10 +13,12 @@ import (
 // tells. Times are in zone; number is how people call the card.
 func Render(c card.Card, number int, zone *time.Location) string {
 	var b strings.Builder
+	// Lines that texts bring along stand deeper: none can pose as a line of the card, such as a button.
 	say := func(indent, format string, args ...any) {
 		text := card.In(fmt.Sprintf(format, args...), zone)
 		for line := range strings.SplitSeq(text, "\n") {
 			b.WriteString(strings.TrimRight(indent+safe(line), " ") + "\n")
+			indent = "      "
 		}
 	}
 	title := c.Title
@@ -69,10 +71,11 @@ func fact(f card.Fact) string {
 	return s
 }
 
-// safe takes out what would steer a terminal: texts come from people and platforms.
+// safe takes out what would steer a terminal, or turn the order of what stands there: texts come from people and
+// platforms.
 func safe(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' {
+		if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) && r != '\t' {
 			return -1
 		}
 		return r

@@ -7,12 +7,14 @@ package terminal
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"switchback/bot/card"
 	"switchback/bot/flow"
@@ -50,6 +52,7 @@ type Terminal struct {
 	events  int
 	cards   []*shown            // by number - 1
 	asking  map[string]question // who has to answer what next, by name
+	writing string              // who is in the middle of a text of several lines; "" is nobody
 	newest  int                 // the card that a bare button number means
 	changed bool
 }
@@ -173,8 +176,17 @@ func (t *Terminal) prompt() {
 func (t *Terminal) Line(ctx context.Context, line string) error {
 	defer func() { t.changed = true }()
 	who, text := t.config.Me, strings.TrimRight(line, "\r")
+	if q, ok := t.asking[t.writing]; ok { // every line belongs to the text, up to the dot
+		return t.answer(ctx, t.writing, q, text)
+	}
 	if rest, ok := strings.CutPrefix(strings.TrimSpace(text), "@"); ok {
 		who, text, _ = strings.Cut(rest, " ")
+	}
+	if who == "" || strings.ContainsFunc(who, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-", r)
+	}) {
+		t.say("  A name after @ has letters, digits, dots and dashes only.\n")
+		return nil
 	}
 	words := strings.Fields(text)
 	if q, ok := t.asking[who]; ok {
@@ -191,7 +203,7 @@ func (t *Terminal) Line(ctx context.Context, line string) error {
 		if err := extra(ctx, words[1:], t.config.Out); err != nil {
 			t.say("  %s\n", safe(err.Error()))
 		}
-		return t.config.Settle(ctx)
+		return t.settle(ctx)
 	}
 	switch strings.ToLower(words[0]) {
 	case "/outage", "outage":
@@ -265,7 +277,7 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 		return nil
 	}
 	r := <-reply
-	if err := t.config.Settle(ctx); err != nil {
+	if err := t.settle(ctx); err != nil {
 		return err
 	}
 	if r.Form != nil {
@@ -278,6 +290,16 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 		return nil
 	}
 	return nil
+}
+
+// settle waits until all is done. Where that takes too long, the person is told, and it goes on meanwhile.
+func (t *Terminal) settle(ctx context.Context) error {
+	err := t.config.Settle(ctx)
+	if errors.Is(err, handlers.ErrStillWorking) {
+		t.say("  Something is still under way, and goes on: the store or a platform does not answer. Nothing that was taken in is lost.\n")
+		return nil
+	}
+	return err
 }
 
 // Begin shows a person where things stand, as the bare command does.
@@ -299,6 +321,7 @@ func (t *Terminal) answer(ctx context.Context, who string, q question, text stri
 	in := q.form.Inputs[q.at]
 	if strings.TrimSpace(text) == "/cancel" {
 		delete(t.asking, who)
+		t.writing = ""
 		t.say("  The form is closed. Nothing was changed.\n")
 		return nil
 	}
@@ -309,7 +332,7 @@ func (t *Terminal) answer(ctx context.Context, who string, q question, text stri
 			break // keeps what is there
 		}
 		q.long = append(q.long, text)
-		t.asking[who] = q
+		t.asking[who], t.writing = q, who
 		return nil
 	case in.Kind == card.Long:
 		value = strings.Join(q.long, "\n")
@@ -324,7 +347,7 @@ func (t *Terminal) answer(ctx context.Context, who string, q question, text stri
 		t.asking[who] = q
 		return nil
 	}
-	q.fields[in.ID] = value
+	q.fields[in.ID], t.writing = value, ""
 	q.at, q.long = q.at+1, nil
 	if q.wrong {
 		q.skip()

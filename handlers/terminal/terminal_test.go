@@ -214,13 +214,13 @@ func TestFormOfSeveralInputs(t *testing.T) {
 		t.Errorf("asked %q, want the options by number", got)
 	}
 	f.types(t, "1")
-	f.types(t, "Down.", "@sam /outage status") // others go on meanwhile
+	f.types(t, "Down.", "@sam is on it") // up to the dot every line is text
 	f.types(t, ".", "Bad.")
 	if got := f.types(t, "."); !strings.Contains(got, "  Since\n    Now: 14:05\n") {
 		t.Errorf("asked %q, want the last input and its value", got)
 	}
 	f.types(t, "14:30")
-	want := flow.Press{Action: flow.Action{Walk: "w1", Verb: "sent"}, Fields: map[string]string{"which": "web-shop", "message": "Down.", "note": "Bad.", "since": "14:30"}}
+	want := flow.Press{Action: flow.Action{Walk: "w1", Verb: "sent"}, Fields: map[string]string{"which": "web-shop", "message": "Down.\n@sam is on it", "note": "Bad.", "since": "14:30"}}
 	if diff := cmp.Diff(flow.What(want), f.events[len(f.events)-1].What); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
