@@ -203,7 +203,7 @@ func rules() []rule {
 		},
 		{
 			"R40 it has changed leads back into the tree, same outage", waiting + "> 2\n> 2\n> 1\n> 1\n> 1\n",
-			[]string{"What is affected?", "What happens in chat?", "SMS – Web shop and Help centre CLOSED"},
+			[]string{"What is affected?", "What happens in chat?", "CHAT – Web shop and Help centre CLOSED"},
 			[]string{"chat-"},
 		},
 		{
@@ -212,8 +212,8 @@ func rules() []rule {
 			nil,
 		},
 		{
-			"R42 a wait that nobody answers ends as not confirmed", waiting + "~ 24h\n",
-			[]string{"Ended 14:00, not confirmed: nobody answered"},
+			"R42 a wait that nobody answers ends as not confirmed, a day after the first question", waiting + "~ 24h30m\n",
+			[]string{"Ended 14:30, not confirmed: nobody answered"},
 			nil,
 		},
 		{
@@ -255,6 +255,51 @@ func rules() []rule {
 			"R56 a line for the timeline; a wrong one is struck", closing + "> /outage note the carrier says 30 minutes\n> 1\n> 2.5\n",
 			[]string{"@ana: the carrier says 30 minutes", "Strike it", "the carrier says 30 minutes (struck by @ana)"},
 			nil,
+		},
+		{
+			"contract 3: an id that is over never means another outage", closing + "> /outage voice agents\n> 1\n> 1\n> /outage restore chat-46l48nm9\n> 1\n> 1\n> /outage abandon chat-46l48nm9 is over\n> /outage status\n",
+			[]string{"chat-46l48nm9 is not open", "1 open", "VOICE"},
+			[]string{"Given up"},
+		},
+		{
+			"contract 3: an old list puts nothing back", closing + "> /outage restore\n~ 11m\n> 3.1\n> 1\n",
+			[]string{"[3.1] Put everything back now", "[4.1] Put everything back now", "That list is old"},
+			[]string{"being put back"},
+		},
+		{
+			"contract 6: giving up asks first", closing + "> /outage abandon nobody needs it\n> 2\n> /outage abandon nobody needs it\n> 1\n",
+			[]string{"Give up the way back of chat-46l48nm9?", "It stays like this, and I ask no more. Reason: nobody needs it", "Yes, leave everything as it is now", "Given up by @ana"},
+			nil,
+		},
+		{
+			"contract 6: no midnight is forgotten because a step failed", "@ 2026-11-25T18:00:00Z\n> /company fault refuse 1\n> /outage chat late\n> 1\n> 1\n~ 13h30m\n",
+			[]string{"could not be set", "Thu 26 Nov is not closed yet"},
+			nil,
+		},
+		{
+			"contract 6: a wait is not ended before anybody was asked", "@ 2026-11-29T03:50:00Z\n> /outage sms reply\n> 1\n~ 30h\n",
+			[]string{"I'll ask you at Mon 30 Nov 09:00"},
+			[]string{"not confirmed"},
+		},
+		{
+			"contract 8: after midnight the headline is true", closing + "~ 14h10m\n> /company\n",
+			[]string{"Web shop and Help centre CLOSED", "Web shop and Help centre OPEN AGAIN since midnight"},
+			nil,
+		},
+		{
+			"contract 8: nothing is called restored that was left", "@ 2026-11-25T18:00:00Z\n> /company fault refuse 9\n> /outage chat late\n> 1\n> 1\n> 3\n> somebody else does it\n",
+			[]string{"nothing was put back, everything is left as it is, by name"},
+			[]string{"Restored"},
+		},
+		{
+			"contract 8: settings put back do not end the wait beside them", "@ 2026-11-25T18:00:00Z\n> /outage login\n> 1\n> 1\n> /outage restore\n> 1\n> 1\n~ 30m\n> /outage status\n",
+			[]string{"all 4 numbers as before", "Can anybody log in again?", "1 open"},
+			[]string{"Restored 10:00"},
+		},
+		{
+			"contract 11: who waits has no rights over settings", "@ 2026-11-25T18:00:00Z\n> @lee /outage chat out\n> @lee 1\n> @ana 2.2\n> 2\n> 1\n> 1\n> 1\n> @lee /outage abandon I do not care\n> /outage status\n",
+			[]string{"CHAT – Web shop and Help centre CLOSED", "You are not one of the responders", "1 open"},
+			[]string{"Given up"},
 		},
 	}
 }

@@ -200,7 +200,7 @@ func TestOutboxTriesAgain(t *testing.T) {
 	})
 }
 
-// A place on a platform that this program does not serve (any more) keeps what waits for it, and disturbs no other.
+// What waits for a platform that this program does not serve (any more) would wait for ever.
 func TestOutboxDropsWhatNoPlatformCanSend(t *testing.T) {
 	inBubble(t, func(s *sending) {
 		s.post("a", "nobody", flow.Place{Platform: "telex", Channel: "T1"})

@@ -297,3 +297,76 @@ type sick struct{ store.Store }
 func (sick) Health(context.Context) (store.Health, error) {
 	return store.Health{Changes: false, Warnings: []string{"the disk is a toy"}}, nil
 }
+
+// An event that cannot be decided must not come back for ever, nor keep the bot from starting: it is set aside, and its
+// person is told.
+func TestWhatCannotBeDecidedIsSetAside(t *testing.T) {
+	for name, spoil := range map[string]func(n *night){
+		"an outage that is not readable": func(n *night) {
+			n.types("ana", "chat late")
+			n.presses("ana", n.button("Close"), nil)
+			n.spoil("outage:", `{"owner":"a new form"}`)
+			n.presses("ana", n.button("One hour more"), nil)
+			n.shows("That could not be done, and nothing was changed by it")
+		},
+		"a walk that is not readable": func(n *night) {
+			n.types("ana", "chat late")
+			confirm := n.button("Close")
+			n.spoil("walk:", `{"path":7}`)
+			n.presses("ana", confirm, nil)
+			n.shows("That could not be done, and nothing was changed by it")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(n *night) {
+				spoil(n)
+				if err := n.restart(); err != nil {
+					n.t.Fatalf("start after it: %v", err)
+				}
+				n.types("sam", "status")
+				if left, err := n.file.List(n.t.Context(), "in:"); len(left) > 0 || err != nil {
+					n.t.Errorf("still in the inbox: %v, %v", left, err)
+				}
+			})
+		})
+	}
+}
+
+// spoil overwrites the documents of a prefix.
+func (n *night) spoil(prefix, with string) {
+	n.t.Helper()
+	names, err := n.file.List(n.t.Context(), prefix)
+	if err != nil || len(names) == 0 {
+		n.t.Fatalf("List %s = %v, %v", prefix, names, err)
+	}
+	docs, err := n.file.Get(n.t.Context(), names...)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, d := range docs {
+		c := store.Commit{Checks: []store.Check{{Key: d.Key, Version: d.Version}}, Puts: []store.Put{{Key: d.Key, Data: []byte(with)}}}
+		if _, err := n.file.Commit(n.t.Context(), c); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
+// Contract 3: a yes that lay in the inbox while the process was away for hours has no effect any more.
+func TestAnOldYesFromTheInbox(t *testing.T) {
+	in(t, func(n *night) {
+		n.types("ana", "chat late")
+		confirm := n.button("Close")
+		for at := 1; at < 4; at++ {
+			n.stops.mu.Lock()
+			n.stops.calls, n.stops.at, n.stops.mode = 0, at, "after"
+			n.stops.mu.Unlock()
+			_ = n.deliver(n.event(fmt.Sprintf("old%d", at), "ana", flow.Press{Action: confirm}))
+			time.Sleep(9 * time.Hour)
+			if err := n.restart(); err != nil {
+				n.t.Fatal(err)
+			}
+			n.wants(0)
+			confirm = n.button("Close")
+		}
+	})
+}
