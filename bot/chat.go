@@ -19,9 +19,11 @@ import (
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
+	"switchback/bot/gladly"
 	"switchback/bot/sim"
 	"switchback/bot/tree"
 	"switchback/handlers"
+	"switchback/handlers/flags"
 	"switchback/handlers/terminal"
 	"switchback/store"
 )
@@ -31,6 +33,7 @@ type chatCommand struct {
 	Playbook string `help:"Playbook; without one, the built-in." env:"PLAYBOOK_FILE" type:"path"`
 	Data     string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
 	As       string `help:"Who you are: a terminal name from people; without it, the first one."`
+	Live     bool   `help:"On your real company: what a person has to click is shown, and flags are set. Nothing is practice."`
 	Fresh    bool   `help:"Begin anew: forget everything in the folder."`
 }
 
@@ -47,7 +50,11 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 	if err := c.known(org); err != nil {
 		return err
 	}
-	dir, err := chatFolder(c.Data, org.Name)
+	name := org.Name
+	if c.Live {
+		name += " live"
+	}
+	dir, err := chatFolder(c.Data, name)
 	if err != nil {
 		return err
 	}
@@ -75,17 +82,21 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 	log := zerolog.New(logFile).With().Timestamp().Logger()
 	ctx = log.WithContext(ctx)
 
-	company, err := startCompany(ctx, c.Config, filepath.Join(dir, "company.json"), s.errs)
-	if err != nil {
-		return err
+	platforms, extras := live(org, st), map[string]terminal.Extra{}
+	if !c.Live {
+		company, err := startCompany(ctx, c.Config, filepath.Join(dir, "company.json"), s.errs)
+		if err != nil {
+			return err
+		}
+		defer company.stop()
+		platforms = change.Platforms{"sim": sim.NewPlatform(org.practice(), company.url, &http.Client{Timeout: 10 * time.Second})}
+		extras["/company"] = company.command
 	}
-	defer company.stop()
-	platform := sim.NewPlatform(org.Organisation, company.url, &http.Client{Timeout: 10 * time.Second})
 
 	session := session{
-		Org: org, Tree: t, Playbook: playbook, Store: st, Platforms: change.Platforms{"sim": platform},
+		Org: org, Tree: t, Playbook: playbook, Store: st, Platforms: platforms,
 		Out: s.out, Name: "terminal/" + rand.Text()[:8], As: c.As,
-		Extras: map[string]terminal.Extra{"/company": company.command},
+		Extras: extras,
 	}
 	serving, stopServing := context.WithCancel(ctx)
 	var served sync.WaitGroup
@@ -96,8 +107,22 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 			log.Warn().Err(err).Msg("no socket: bot outages works only while chat is closed")
 		}
 	})
+	if c.Live {
+		fmt.Fprintf(s.out, "Switchback for %s, process %d. This is real: people click in Gladly. Everything is kept in %s.\nYou are @%s. Type /outage chat late, /outage help, or end with Ctrl-D.\n", org.Name, os.Getpid(), dir, session.me())
+		return c.talk(ctx, session, st, s)
+	}
 	fmt.Fprintf(s.out, "Switchback on the practice company %q, process %d. Nothing here is real; everything is kept in %s.\n", org.Name, os.Getpid(), dir)
 	fmt.Fprintf(s.out, "You are @%s. Type /outage chat late, /outage help, /company to see what customers meet, or end with Ctrl-D.\n", session.me())
+	return c.talk(ctx, session, st, s)
+}
+
+// live are the platforms of a real company: Gladly's screens, where people click, and the bot's own flags.
+func live(org organisation, st store.Store) change.Platforms {
+	return change.Platforms{"gladly": gladly.NewPlatform(org.Gladly), flags.Name: flags.New(org.targets(), store.NewFlags(st))}
+}
+
+// talk is the session itself, and says at its end what stays open.
+func (c chatCommand) talk(ctx context.Context, session session, st store.Store, s streams) error {
 	if err := session.run(ctx, s.in); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (c simCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	co, err := sim.NewCompany(org.Organisation, org.Location(), c.State)
+	co, err := sim.NewCompany(org.practice(), org.Location(), c.State)
 	if err != nil {
 		return err
 	}

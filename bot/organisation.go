@@ -7,8 +7,10 @@ import (
 	"switchback/bot/change"
 	"switchback/bot/config"
 	"switchback/bot/flow"
+	"switchback/bot/gladly"
 	"switchback/bot/sim"
 	"switchback/bot/tree"
+	"switchback/handlers/flags"
 )
 
 // document is the organisation document: every package declares its own part.
@@ -17,8 +19,8 @@ type document struct {
 }
 
 type organisation struct {
-	flow.Policy      `yaml:",inline"`
-	sim.Organisation `yaml:",inline"`
+	flow.Policy `yaml:",inline"`
+	Gladly      gladly.Organisation `yaml:",inline"`
 }
 
 //go:embed example.yaml
@@ -34,8 +36,8 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = d.Decode(&doc)
 	o := doc.Organisation
 	problems = append(problems, o.Policy.Check(d, "organisation")...)
-	problems = append(problems, o.Policy.Warnings(d, "organisation")...)
-	problems = append(problems, o.Organisation.Check(d, "organisation")...)
+	problems = append(problems, o.Warnings(d, "organisation")...)
+	problems = append(problems, o.Gladly.Check(d, "organisation")...)
 	return o, problems
 }
 
@@ -66,4 +68,44 @@ func loadPlaybook(file string) (tree.Tree, []byte, error) {
 	}
 	t, err := tree.Parse(name, data, change.Actions())
 	return t, data, err
+}
+
+// practice is the company to practise on: the organisation's own numbers and apps, where everything can be set by the
+// bot. What the document does not know is as most companies have it.
+func (o organisation) practice() sim.Organisation {
+	var out sim.Organisation
+	for _, n := range o.Gladly.Numbers {
+		ivr := "Main menu"
+		if n.IVR != nil {
+			ivr = *n.IVR
+		}
+		out.Numbers = append(out.Numbers, sim.Number{Number: n.Number, Name: n.Name, IVR: ivr, Voicemail: n.Voicemail})
+	}
+	for _, a := range o.Gladly.Apps {
+		app := sim.App{ID: a.ID, Name: a.Name, Site: a.Site, Outage: a.Outage, Message: "We are closed right now.", Hours: map[sim.Weekday]sim.Hours{}}
+		if a.Message != nil {
+			app.Message = *a.Message
+		}
+		for day, hours := range a.Hours {
+			app.Hours[sim.Weekday(day)] = sim.Hours(hours)
+		}
+		out.Apps = append(out.Apps, app)
+	}
+	return out
+}
+
+// targets are the numbers and apps that ask the bot.
+func (o organisation) targets() []flags.Target {
+	var out []flags.Target
+	for _, a := range o.Gladly.Apps {
+		if a.Way == change.Flag {
+			out = append(out, flags.Target{Kind: flags.Chat, ID: a.ID, Label: a.Name, Message: a.Outage})
+		}
+	}
+	for _, n := range o.Gladly.Numbers {
+		if n.Way == change.Flag {
+			out = append(out, flags.Target{Kind: flags.Voice, ID: n.Number, Label: n.Number + " " + n.Name})
+		}
+	}
+	return out
 }

@@ -70,7 +70,7 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer company.stop()
-	platforms := change.Platforms{"sim": sim.NewPlatform(b.org.Organisation, company.url, &http.Client{Timeout: 10 * time.Second})}
+	platforms := change.Platforms{"sim": sim.NewPlatform(b.org.practice(), company.url, &http.Client{Timeout: 10 * time.Second})}
 	b.on(platforms)
 	r := restoring{bench: b, id: c.ID, platforms: platforms, in: bufio.NewReader(s.in), out: s.out, asked: map[string]bool{}}
 	return r.run(ctx, c.Yes)
@@ -149,6 +149,7 @@ func (j *restoring) run(ctx context.Context, yes bool) error {
 	if err := j.reach(r); err != nil {
 		return err
 	}
+	shown := time.Now()
 	n, err := j.show(ctx, o, r)
 	if err != nil {
 		return err
@@ -159,7 +160,10 @@ func (j *restoring) run(ctx context.Context, yes bool) error {
 				return err
 			}
 		}
-		if _, err := j.press(ctx, flow.Action{Outage: o.ID, Verb: "putback", State: "*"}, nil); err != nil {
+		if _, err := j.press(ctx, flow.PutBack(o, r, shown), nil); err != nil {
+			return err
+		}
+		if err := j.taken(ctx); err != nil {
 			return err
 		}
 	}
@@ -182,6 +186,20 @@ func (j *restoring) reach(r change.Record) error {
 	for _, st := range r.Steps {
 		if _, err := j.platforms.For(st.Key); j.alone && st.Open() && st.Way != change.Guided && err != nil {
 			return fmt.Errorf("nothing was changed: the organisation document does not say how to reach %s, %s: %w", st.Label, st.Name, err)
+		}
+	}
+	return nil
+}
+
+// taken makes sure that the restore was begun: it is not where the list that was shown is no longer the present one.
+func (j *restoring) taken(ctx context.Context) error {
+	_, r, err := j.load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, st := range r.Steps {
+		if st.Open() && !st.Back {
+			return errors.New("nothing was put back: the list above was shown more than ten minutes ago, or something was added to the outage since. Look again with the same command")
 		}
 	}
 	return nil
@@ -435,6 +453,10 @@ func (j *restoring) verdict(o flow.Outage, r change.Record) error {
 	}
 	if o.Ended != nil {
 		fmt.Fprintf(j.out, "%s is over: %s by %s.\n", o.ID, o.Ended.How, o.Ended.By)
+		return nil
+	}
+	if r.Phase() == change.Ended {
+		fmt.Fprintf(j.out, "Every setting is answered for. %s stays open until somebody says that it works again: %s looks after it.\n", o.ID, o.Owner.Name)
 		return nil
 	}
 	fmt.Fprintf(j.out, "%s is still open: %s looks after it.\n", o.ID, o.Owner.Name)

@@ -220,3 +220,24 @@ func TestRestoreOfAnUnknownPlatform(t *testing.T) {
 		t.Errorf("bot restore = %d, want 1 and nothing changed:\n%s", status, out)
 	}
 }
+
+// A restore does not say that the platform works again.
+func TestRestoreOfAWait(t *testing.T) {
+	dir := t.TempDir()
+	before := settings(t, dir)
+	talk(t, dir, "/outage login", "1", "1")
+	out, status := command(t, "", "restore", "--data", dir, "--yes")
+	if status != 0 || !strings.Contains(out, "stays open until somebody says that it works again") {
+		t.Errorf("bot restore = %d, want 0 and that it stays open:\n%s", status, out)
+	}
+	if diff := cmp.Diff(before, settings(t, dir)); diff != "" {
+		t.Errorf("settings (-before +after):\n%s", diff)
+	}
+	if out, status := command(t, "", "restore", "--data", dir, "--yes"); status != 0 {
+		t.Errorf("bot restore again = %d, want 0:\n%s", status, out)
+	}
+	talk(t, dir, "/outage sms reply", "1")
+	if out, status := command(t, "", "restore", "--data", dir, "--yes"); status != 1 || !strings.Contains(out, "which outage? Open is: ") {
+		t.Errorf("bot restore of one of two = %d, want 1:\n%s", status, out)
+	}
+}

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 // A transcript is a file of what is typed and what is shown. In it
 //
 //	# …           says what it is about
-//	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed
+//	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed; "live" after it is bot chat --live
 //	> …           is a line that is typed
 //	~ 2h30m       lets time pass
 //	= restart     ends the program, and starts it again; "after 2h" later
@@ -69,6 +69,7 @@ type stage struct {
 	term     *terminal.Terminal
 	worker   *handlers.Worker
 	playbook string
+	live     bool
 }
 
 // play runs the typed lines of a transcript and returns it with what was shown.
@@ -85,7 +86,9 @@ func play(t *testing.T, script string) []byte {
 		switch mark {
 		case "#":
 		case "@":
-			at, err := time.Parse(time.RFC3339, rest)
+			clock, mode, _ := strings.Cut(rest, " ")
+			s.live = mode == "live"
+			at, err := time.Parse(time.RFC3339, clock)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +157,7 @@ func (s *stage) start() {
 		s.t.Fatal(err)
 	}
 	if s.company == nil {
-		if s.company, err = sim.NewCompany(s.org.Organisation, s.org.Location(), ""); err != nil {
+		if s.company, err = sim.NewCompany(s.org.practice(), s.org.Location(), ""); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -162,8 +165,11 @@ func (s *stage) start() {
 	client.Timeout = 10 * time.Second
 	session := session{
 		Org: s.org, Tree: tr, Playbook: playbook, Store: s.store, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts),
-		Platforms: change.Platforms{"sim": sim.NewPlatform(s.org.Organisation, "http://company", client)},
+		Platforms: change.Platforms{"sim": sim.NewPlatform(s.org.practice(), "http://company", client)},
 		Extras:    map[string]terminal.Extra{"/company": (&company{url: "http://company", client: client}).command},
+	}
+	if s.live {
+		session.Platforms = live(s.org, s.store)
 	}
 	if s.term, s.worker, err = session.open(s.t.Context()); err != nil {
 		s.t.Fatal(err)

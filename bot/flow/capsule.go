@@ -101,6 +101,7 @@ type capsuleStep struct {
 	At     stamp        `json:"at,omitzero"`
 	Want   cell         `json:"want"`
 	Set    *cell        `json:"set,omitzero"`
+	Known  *cell        `json:"known,omitzero"` // the value of peace time, as the organisation wrote it down
 	State  change.State `json:"state"`
 }
 
@@ -204,12 +205,13 @@ func Capsule(o Outage, r change.Record, lineage string, counter uint64) []string
 			Want: cellOf(st.Want), State: st.State,
 		}
 		if st.Before != nil {
-			c := cellOf(st.Before.Value)
-			row.Before, row.By, row.At = &c, st.Before.By, stampOf(st.Before.At)
+			row.Before, row.By, row.At = new(cellOf(st.Before.Value)), st.Before.By, stampOf(st.Before.At)
 		}
 		if st.Set != nil && !st.Set.Equal(st.Want) {
-			c := cellOf(*st.Set)
-			row.Set = &c
+			row.Set = new(cellOf(*st.Set))
+		}
+		if st.Known != nil {
+			row.Known = new(cellOf(*st.Known))
 		}
 		units = append(units, inLines(beforeWords(st), capsuleRow{Step: &row})...)
 	}
@@ -517,12 +519,15 @@ func (c capsuleStep) step() (change.Step, error) {
 	if st.Want, err = c.Want.value(); err != nil {
 		return st, fmt.Errorf("%s: %w", c.Key, err)
 	}
-	if c.Set != nil {
-		v, err := c.Set.value()
+	for from, to := range map[*cell]**change.Value{c.Set: &st.Set, c.Known: &st.Known} {
+		if from == nil {
+			continue
+		}
+		v, err := from.value()
 		if err != nil {
 			return st, fmt.Errorf("%s: %w", c.Key, err)
 		}
-		st.Set = &v
+		*to = &v
 	}
 	switch {
 	case c.Key == "":

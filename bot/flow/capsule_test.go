@@ -48,7 +48,7 @@ func sample() (flow.Outage, change.Record) {
 			Key: "sim/blob", Action: change.CloseChat, Target: "blob", Label: "Blob", Name: "bytes", Way: change.Auto,
 			State: change.Restored, Before: before(change.Value{Raw: []byte{0xff, 0, 0xfe}, Text: "3 bytes"}, change.ByAPI), Want: change.Value{Raw: []byte{}, Text: "Blank"},
 		},
-		{Key: "sim/was", Action: change.CloseChat, Target: "was", Label: "Help centre", Name: "Sunday", Way: change.Auto, State: change.Adopted, Want: text("closed")},
+		{Key: "sim/was", Action: change.CloseChat, Target: "was", Label: "Help centre", Name: "Sunday", Way: change.Auto, State: change.Adopted, Want: text("closed"), Known: new(text("open"))},
 	}}
 	return o, r
 }

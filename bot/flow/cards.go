@@ -108,7 +108,7 @@ func meanwhile(n tree.Node, open []Outage) string {
 }
 
 func readable(plan []change.Step) []change.Step {
-	return slices.DeleteFunc(slices.Clone(plan), func(st change.Step) bool { return st.Before == nil })
+	return slices.DeleteFunc(slices.Clone(plan), func(st change.Step) bool { return st.Before == nil && st.Way != change.Guided })
 }
 
 func doLabel(steps []change.Step) string {
@@ -116,7 +116,7 @@ func doLabel(steps []change.Step) string {
 	for _, action := range change.Actions() {
 		var labels []string
 		for _, st := range steps {
-			if st.Action == action && !st.Before.Value.Equal(st.Want) && st.Ours == nil && !slices.Contains(labels, st.Label) {
+			if st.Action == action && st.Way != change.Guided && !st.Before.Value.Equal(st.Want) && st.Ours == nil && !slices.Contains(labels, st.Label) {
 				labels = append(labels, st.Label)
 			}
 		}
@@ -124,8 +124,20 @@ func doLabel(steps []change.Step) string {
 			out = append(out, fmt.Sprintf(effectOf(action).do, some(labels, len(labels), effectOf(action).many)))
 		}
 	}
-	if len(out) == 0 {
+	var clicks []string
+	for _, st := range steps {
+		if st.Way == change.Guided && !slices.Contains(clicks, st.Label) {
+			clicks = append(clicks, st.Label)
+		}
+	}
+	show := "how me the clicks for " + some(clicks, len(clicks), "of them")
+	switch {
+	case len(out) == 0 && len(clicks) == 0:
 		return "Note that it is set already"
+	case len(out) == 0:
+		return card.Shorten("S"+show, card.MaxLabel)
+	case len(clicks) > 0:
+		out[len(out)-1] += ", then s" + show
 	}
 	label := out[0]
 	if len(out) > 1 {
@@ -140,6 +152,9 @@ func sureText(steps []change.Step) string {
 
 func planFacts(steps []change.Step) []card.Fact {
 	return facts(steps, func(st change.Step) card.Fact {
+		if st.Way == change.Guided {
+			return card.Fact{How: "by a person in Gladly", Before: "to be noted in Gladly", After: quoted(st.Want)}
+		}
 		f := card.Fact{How: "by the bot, at once", Before: quoted(st.Before.Value), After: quoted(st.Want)}
 		if st.Before.Value.Equal(st.Want) {
 			f.How, f.Note = "", "already so: nothing is set, and it stays out of the restore until you say what was there before"
@@ -219,20 +234,24 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 		c.Notes = append(c.Notes, "The playbook: "+t)
 	}
 	c.Notes = append(c.Notes, "Gladly's status page is not read by this bot yet"+statusPage(p)+".")
-	change := card.Button{Label: "Change…", Action: w.action("change", ""), Opens: true}
+	edit := card.Button{Label: "Change…", Action: w.action("change", ""), Opens: true}
 	back := card.Button{Label: "Back", Action: w.action("back", "")}
 	switch {
 	case len(w.Unread) > 0:
 		c.Text = append(c.Text, "Some settings cannot be read. As long as the value before is not known, nothing is changed.")
-		c.Buttons = []card.Button{{Label: "Read again", Style: card.Primary, Action: w.action("look", "")}, change, back}
+		c.Buttons = []card.Button{{Label: "Read again", Style: card.Primary, Action: w.action("look", "")}, edit, back}
 	case len(steps) == 0:
 		c.Text = append(c.Text, "There is nothing left to change: "+n.Title+" is covered by the outage that is open.")
-		c.Buttons = []card.Button{change, back}
+		c.Buttons = []card.Button{edit, back}
 	default:
 		label := doLabel(steps)
+		do := card.Button{Label: label, Style: card.Primary, Action: w.action("confirm", "")}
+		if byBot := slices.DeleteFunc(slices.Clone(steps), func(st change.Step) bool { return st.Way == change.Guided }); len(byBot) > 0 {
+			do.Style, do.Sure = card.Danger, &card.Sure{Title: label + "?", Text: sureText(byBot), Yes: "Yes, do it", No: "No"}
+		}
 		c.Buttons = []card.Button{
-			{Label: label, Style: card.Danger, Action: w.action("confirm", ""), Sure: &card.Sure{Title: label + "?", Text: sureText(steps), Yes: "Yes, do it", No: "No"}},
-			change,
+			do,
+			edit,
 			{Label: "Not yet: ask me again in " + words(time.Duration(p.NotYet)), Action: w.action("not-yet", "")},
 			{Label: "Is it only us?", Action: w.action("only-us", "")},
 			{Label: "Write to Gladly Support", Action: w.action("support", "")},
@@ -710,6 +729,10 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time
 	c.Facts = facts(open, func(st change.Step) card.Fact {
 		v, read := now.Values[st.Key]
 		switch {
+		case st.Way == change.Guided && st.Before != nil:
+			return card.Fact{How: "by a person in Gladly", Before: quoted(st.Want), After: quoted(st.Before.Value)}
+		case st.Way == change.Guided:
+			return card.Fact{How: "by a person in Gladly", Before: quoted(st.Want), After: "?", Note: "nobody noted what was there: asked again"}
 		case st.Before == nil:
 			return card.Fact{Before: quoted(st.Want), After: "?", Note: "was like this before us: I ask you for the value"}
 		case !read:

@@ -29,9 +29,9 @@ func subjectOf(e Event) subject {
 		return subject{what.Action.Walk, what.Action.Outage}
 	case Stepped:
 		return subject{outage: what.Outage}
-	default:
-		return subject{}
+	case Command, Catalogue, Readings, Due, Begun: // of a command only the words can tell; the others say it themselves
 	}
+	return subject{}
 }
 
 // batch collects what one decision changes. Version 0 documents without id are not part of it.

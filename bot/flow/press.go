@@ -151,14 +151,14 @@ func (s *stepping) restore(a Action, fields map[string]string) {
 	}
 	switch a.Verb {
 	case "restore":
-		s.do(Read{For: "restore", Keys: open})
+		s.preview(open)
 	case "putback":
 		list, when, _ := strings.Cut(a.State, "/")
 		sec, err := strconv.ParseInt(when, 10, 64)
 		shown, _, _ := strings.Cut(restoreState(s.r, s.e.At), "/")
 		if err != nil || list != shown || s.e.At.Sub(time.Unix(sec, 0)) > freshFor {
 			s.tell(card.Card{Title: "That list is old", Text: []string{"Nothing was put back. The present one comes in the thread."}})
-			s.do(Read{For: "restore", Keys: open})
+			s.preview(open)
 			return
 		}
 		s.note("restore", "everything is put back, asked by %s", s.e.By.Name)
@@ -173,6 +173,20 @@ func (s *stepping) restore(a Action, fields map[string]string) {
 		s.note("restore", "%s is put back, asked by %s", strings.ReplaceAll(fields["targets"], "\n", ", "), s.e.By.Name)
 		s.do(Restore{Keys: keys, By: s.e.By.Name})
 	}
+}
+
+// preview shows what a restore would put back, with what can be read now.
+func (s *stepping) preview(open []change.Key) {
+	var steps []change.Step
+	for _, k := range open {
+		st, _ := s.r.Step(k)
+		steps = append(steps, st)
+	}
+	if can := readableKeys(steps); len(can) > 0 {
+		s.do(Read{For: "restore", Keys: can})
+		return
+	}
+	s.readings(Readings{For: "restore", By: s.e.By})
 }
 
 func (s *stepping) targets() []card.Option {
@@ -449,7 +463,7 @@ func (s *stepping) heard(a Action) {
 		s.note("works", "works again, says %s", s.e.By.Name)
 		if s.r.Open() {
 			s.o.Asking.Works = s.e.By.Name
-			s.do(Read{For: "restore", Keys: openKeys(s.r)})
+			s.preview(openKeys(s.r))
 			return
 		}
 		s.finish("works", s.e.By.Name, "")

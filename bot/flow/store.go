@@ -16,10 +16,10 @@ var (
 	ErrConflict = errors.New("somebody else saved first")
 	// ErrReplayed means that this event was taken in before.
 	ErrReplayed = errors.New("taken in before")
-	// ErrUnreadable means that a stored document cannot be read by this program; ErrInvalid that a save can never be
-	// carried out as it is. Trying again is of no use for either.
+	// ErrUnreadable means that a stored document cannot be read by this program: trying again is of no use.
 	ErrUnreadable = errors.New("not readable")
-	ErrInvalid    = errors.New("cannot be saved")
+	// ErrInvalid means that a save can never be carried out as it is.
+	ErrInvalid = errors.New("cannot be saved")
 	// ErrFenced means that the work belongs to somebody else now, and nothing was saved.
 	ErrFenced = errors.New("the work belongs to somebody else now")
 )

@@ -243,7 +243,12 @@ func (s *walking) catalogue(c Catalogue) {
 		s.preview("")
 		return
 	}
-	s.do(Read{For: "preview", Keys: keys(s.w.Plan)})
+	if len(readableKeys(s.w.Plan)) == 0 { // a person sees the values, right before the click
+		s.w.ShownAt = s.e.At
+		s.preview("")
+		return
+	}
+	s.do(Read{For: "preview", Keys: readableKeys(s.w.Plan)})
 }
 
 // holder is the open outage, other than the one that the walk joins, that holds one of the steps' resources.
@@ -301,6 +306,9 @@ func (s *walking) take(r Readings) {
 	s.w.Plan, s.w.Unread, s.w.ShownAt = slices.Clone(s.w.Plan), nil, s.e.At
 	for i, st := range s.w.Plan {
 		v, ok := r.Values[st.Key]
+		if st.Way == change.Guided {
+			continue
+		}
 		if !ok {
 			if s.w.Unread == nil {
 				s.w.Unread = map[string]string{}
@@ -322,6 +330,9 @@ func (s *walking) take(r Readings) {
 func differ(a, b []change.Step) []string {
 	var out []string
 	for i, st := range a {
+		if st.Way == change.Guided {
+			continue
+		}
 		if st.Before == nil || b[i].Before == nil || !st.Before.Value.Equal(b[i].Before.Value) {
 			out = append(out, st.Label+", "+st.Name)
 		}
@@ -460,7 +471,7 @@ func (s *walking) confirm() {
 	n := s.node()
 	var open []change.Step
 	for _, st := range s.w.Plan {
-		if st.Before != nil {
+		if st.Before != nil || st.Way == change.Guided {
 			open = append(open, st)
 		}
 	}
@@ -478,7 +489,11 @@ func (s *walking) confirm() {
 	default:
 		s.w.Stage = Checking
 		s.w.Turn++ // the same button pressed again is late
-		s.do(Read{For: "confirm", Keys: keys(s.w.Plan)})
+		if len(readableKeys(s.w.Plan)) == 0 {
+			s.confirmed(s.w.Plan)
+			return
+		}
+		s.do(Read{For: "confirm", Keys: readableKeys(s.w.Plan)})
 	}
 }
 
@@ -636,6 +651,17 @@ func clockTime(v string, now time.Time, zone *time.Location) (time.Time, error) 
 		at = time.Date(n.Year(), n.Month(), n.Day()-1, c.Hour(), c.Minute(), 0, 0, zone)
 	}
 	return at, nil
+}
+
+// readableKeys are those whose values the bot can read itself.
+func readableKeys(steps []change.Step) []change.Key {
+	var out []change.Key
+	for _, s := range steps {
+		if s.Way != change.Guided {
+			out = append(out, s.Key)
+		}
+	}
+	return out
 }
 
 func keys(steps []change.Step) []change.Key {
