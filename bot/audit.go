@@ -24,6 +24,7 @@ type auditCommand struct {
 type storeFlags struct {
 	Config string `help:"Organisation document whose folder is meant, without --data." env:"CONFIG_FILE" type:"path"`
 	Data   string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
+	Live   bool   `help:"What bot chat --live keeps, not the practice company."`
 }
 
 func (f storeFlags) folder() (string, error) {
@@ -31,7 +32,11 @@ func (f storeFlags) folder() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return chatFolder(f.Data, org.Name)
+	name := org.Name
+	if f.Live {
+		name += " live"
+	}
+	return chatFolder(f.Data, name)
 }
 
 func (f storeFlags) open() (store.Store, error) {

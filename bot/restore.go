@@ -63,14 +63,17 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	if c.ID, err = theOutage(ctx, b, c.ID); err != nil {
 		return err
 	}
-	// Where another process works on the folder this company is looked at, and never written to: it begins with the
-	// settings as that process saved them.
-	company, err := startCompany(ctx, c.Config, filepath.Join(b.dir, "company.json"), s.errs)
-	if err != nil {
-		return err
+	platforms := live(b.org, b.store)
+	if !c.Live {
+		// Where another process works on the folder this company is looked at, and never written to: it begins with the
+		// settings as that process saved them.
+		company, err := startCompany(ctx, c.Config, filepath.Join(b.dir, "company.json"), s.errs)
+		if err != nil {
+			return err
+		}
+		defer company.stop()
+		platforms = change.Platforms{"sim": sim.NewPlatform(b.org.practice(), company.url, &http.Client{Timeout: 10 * time.Second})}
 	}
-	defer company.stop()
-	platforms := change.Platforms{"sim": sim.NewPlatform(b.org.practice(), company.url, &http.Client{Timeout: 10 * time.Second})}
 	b.on(platforms)
 	r := restoring{bench: b, id: c.ID, platforms: platforms, in: bufio.NewReader(s.in), out: s.out, asked: map[string]bool{}}
 	return r.run(ctx, c.Yes)

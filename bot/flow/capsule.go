@@ -171,6 +171,15 @@ func (c cell) value() (change.Value, error) {
 	return v, nil
 }
 
+// optional is nil where c is.
+func (c *cell) optional() (*change.Value, error) {
+	if c == nil {
+		return nil, nil
+	}
+	v, err := c.value()
+	return &v, err
+}
+
 // unit is what is kept together in one message.
 type unit struct {
 	words string // for people; may be empty
@@ -519,15 +528,11 @@ func (c capsuleStep) step() (change.Step, error) {
 	if st.Want, err = c.Want.value(); err != nil {
 		return st, fmt.Errorf("%s: %w", c.Key, err)
 	}
-	for from, to := range map[*cell]**change.Value{c.Set: &st.Set, c.Known: &st.Known} {
-		if from == nil {
-			continue
-		}
-		v, err := from.value()
-		if err != nil {
-			return st, fmt.Errorf("%s: %w", c.Key, err)
-		}
-		*to = &v
+	if st.Set, err = c.Set.optional(); err != nil {
+		return st, fmt.Errorf("%s: %w", c.Key, err)
+	}
+	if st.Known, err = c.Known.optional(); err != nil {
+		return st, fmt.Errorf("%s: %w", c.Key, err)
 	}
 	switch {
 	case c.Key == "":
