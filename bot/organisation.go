@@ -35,7 +35,7 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	var doc document
 	problems = d.Decode(&doc)
 	o := doc.Organisation
-	problems = append(problems, o.Policy.Check(d, "organisation")...)
+	problems = append(problems, o.Check(d, "organisation")...)
 	problems = append(problems, o.Warnings(d, "organisation")...)
 	problems = append(problems, o.Gladly.Check(d, "organisation")...)
 	return o, problems

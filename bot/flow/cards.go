@@ -130,7 +130,11 @@ func doLabel(steps []change.Step) string {
 			clicks = append(clicks, st.Label)
 		}
 	}
-	show := "how me the clicks for " + some(clicks, len(clicks), "of them")
+	many := "settings"
+	if len(steps) > 0 {
+		many = effectOf(steps[len(steps)-1].Action).many
+	}
+	show := "how me the clicks for " + some(clicks, len(clicks), many)
 	switch {
 	case len(out) == 0 && len(clicks) == 0:
 		return "Note that it is set already"
@@ -147,7 +151,11 @@ func doLabel(steps []change.Step) string {
 }
 
 func sureText(steps []change.Step) string {
-	return fmt.Sprintf("Customers notice at once. %d settings change; what was there before is kept, and put back when you say so.", len(steps))
+	many := fmt.Sprintf("%d settings change", len(steps))
+	if len(steps) == 1 {
+		many = "One setting changes"
+	}
+	return "Customers notice at once. " + many + "; what was there before is kept, and put back when you say so."
 }
 
 func planFacts(steps []change.Step) []card.Fact {
@@ -513,6 +521,10 @@ func stepFact(st change.Step) card.Fact {
 	switch {
 	case st.State == change.Restored && st.Before != nil:
 		return card.Fact{Note: quoted(st.Before.Value) + ", as before, " + card.Clock(st.At)}
+	case st.State == change.Restored:
+		return card.Fact{Note: "never touched"}
+	case st.State == change.Planned && st.Way == change.Guided:
+		return card.Fact{Before: "to be noted in Gladly", After: quoted(st.Want), Note: "waits for a person"}
 	case st.Before == nil:
 		return card.Fact{After: quoted(st.Want), Note: stepWord(st)}
 	}
@@ -722,7 +734,7 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time
 			continue
 		}
 		open = append(open, st)
-		if v, read := now.Values[st.Key]; st.Before == nil || read && !v.Equal(st.Want) && !v.Equal(st.Before.Value) {
+		if v, read := now.Values[st.Key]; st.Before == nil && st.Way != change.Guided || read && !v.Equal(st.Want) && !v.Equal(st.Before.Value) {
 			asks++
 		}
 	}
@@ -732,7 +744,7 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time
 		case st.Way == change.Guided && st.Before != nil:
 			return card.Fact{How: "by a person in Gladly", Before: quoted(st.Want), After: quoted(st.Before.Value)}
 		case st.Way == change.Guided:
-			return card.Fact{How: "by a person in Gladly", Before: quoted(st.Want), After: "?", Note: "nobody noted what was there: asked again"}
+			return card.Fact{Note: "nobody clicked yet: nothing to put back"}
 		case st.Before == nil:
 			return card.Fact{Before: quoted(st.Want), After: "?", Note: "was like this before us: I ask you for the value"}
 		case !read:

@@ -71,6 +71,7 @@ func (s *stepping) resting() bool {
 // hands shows the board of each screen, and what each person has to do next.
 func (s *stepping) hands() {
 	for _, screen := range s.screens() {
+		s.askToLook(screen)
 		s.post("board/"+screen, s.thread(), s.board(screen))
 		var people []change.Holder
 		for _, st := range s.on(screen, undone) {
@@ -263,6 +264,9 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 	case !s.may(screen):
 		s.tell(refuseCard(s.policy, by))
 		return
+	case a.Verb == "checked":
+		s.checked(screen, a)
+		return
 	case s.o.Ended != nil:
 		s.tell(card.Card{Title: headline(s.o, s.r), Text: []string{"This outage is over: " + endWord(s.o) + ". Nothing was changed by your press."}})
 		return
@@ -280,9 +284,6 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 		return
 	case a.Verb == "ask-someone-send":
 		s.askSomeone(screen, fields["to"])
-		return
-	case a.Verb == "checked":
-		s.checked(screen, a)
 		return
 	case len(mine) == 0:
 		s.tell(card.Card{Title: "You are not at anything on " + screen + " any more", Text: []string{"Nothing was noted. The list in the thread shows who is at what."}, Buttons: []card.Button{s.button("look", "", "Look")}})
@@ -386,16 +387,28 @@ func (s *stepping) saved(screen string, mine []change.Step) {
 		return
 	}
 	s.note("saved", "%s: saved, says %s", names(done), by)
-	if len(s.on(screen, undone)) > 0 {
+}
+
+// askToLook asks once per screen and direction, when its clicks are done, what a customer meets there now.
+func (s *stepping) askToLook(screen string) {
+	done := s.on(screen, func(st change.Step) bool {
+		return st.State == change.IsSet || st.State == change.Restored && st.Set != nil
+	})
+	asked := func(st change.Step) bool { return undone(st) || st.State == change.Conflict }
+	if len(done) == 0 || len(s.on(screen, asked)) > 0 {
 		return
 	}
-	if check := s.e.Desk.Guide[done[0].Key].Check; check != "" {
-		c := card.Card{Title: card.Shorten(check, card.MaxTitle), Text: []string{"Look at it as a customer does. It is kept with the outage."}}
-		for _, said := range [][2]string{{"yes", "Yes"}, {"no", "No"}, {"unchecked", "Could not check"}} {
-			c.Buttons = append(c.Buttons, card.Button{Label: said[1], Action: Action{Outage: s.o.ID, Verb: "checked", Key: string(done[0].Key), State: asIs, Arg: said[0]}.Encode()})
-		}
-		s.post("check/"+screen+"/"+strconv.FormatBool(done[0].Back), s.thread(), c)
+	name := "check/" + screen + "/" + strconv.FormatBool(done[0].Back)
+	check := s.e.Desk.Guide[done[0].Key].Check
+	if check == "" || slices.Contains(s.o.Told.Looks, name) {
+		return
 	}
+	s.o.Told.Looks = append(slices.Clone(s.o.Told.Looks), name)
+	c := card.Card{Title: card.Shorten(check, card.MaxTitle), Text: []string{"Look at it as a customer does. It is kept with the outage."}}
+	for _, said := range [][2]string{{"yes", "Yes"}, {"no", "No"}, {"unchecked", "Could not check"}} {
+		c.Buttons = append(c.Buttons, card.Button{Label: said[1], Action: Action{Outage: s.o.ID, Verb: "checked", Key: string(done[0].Key), State: asIs, Arg: said[0]}.Encode()})
+	}
+	s.post(name, s.thread(), c)
 }
 
 // checked keeps what somebody met as a customer; No opens the item again.

@@ -73,6 +73,7 @@ type Told struct {
 	Phase change.Phase            `json:"phase,omitzero"`
 	Asked map[change.Key]string   `json:"asked,omitzero"` // the question open for a step
 	Drift map[change.Key][]string `json:"drift,omitzero"` // values found by settle checks
+	Looks []string                `json:"looks,omitzero"` // screens at which somebody was asked to look as a customer
 }
 
 // Helper is somebody who was asked to do the clicks of one screen.
@@ -323,7 +324,7 @@ func (s *stepping) questions() {
 	asked := map[change.Key]string{}
 	for _, t := range change.Next(s.r) {
 		st, _ := s.r.Step(t.Key)
-		if t.Do != change.DoAsk || st.State == change.Failed {
+		if t.Do != change.DoAsk || st.State == change.Failed || st.State == change.Unknown { // these have cards of their own
 			continue
 		}
 		asked[t.Key] = string(st.State) + strconv.FormatBool(st.Back) + st.At.String()
