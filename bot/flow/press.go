@@ -463,6 +463,7 @@ func (s *stepping) heard(a Action) {
 		s.note("works", "works again, says %s", s.e.By.Name)
 		if s.r.Open() {
 			s.o.Asking.Works = s.e.By.Name
+			s.do(Nudge{}) // who can log in can click
 			s.preview(openKeys(s.r))
 			return
 		}

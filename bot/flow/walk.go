@@ -234,6 +234,9 @@ func (s *walking) catalogue(c Catalogue) {
 		return
 	}
 	s.w.Plan = slices.DeleteFunc(slices.Clone(c.Plan), func(st change.Step) bool { return s.e.Desk.held(st.Key) != "" })
+	if s.node().Kind == tree.Wait { // what a person has to click waits, too
+		s.w.Plan = slices.DeleteFunc(s.w.Plan, func(st change.Step) bool { return st.Way == change.Guided })
+	}
 	if other := s.holder(c.Plan); len(s.w.Plan) == 0 && other != "" {
 		s.heldBy(other)
 		return
