@@ -96,7 +96,7 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 	session := session{
 		Org: org, Tree: t, Playbook: playbook, Store: st, Platforms: platforms,
 		Out: s.out, Name: "terminal/" + rand.Text()[:8], As: c.As,
-		Extras: extras,
+		Extras: extras, Keep: func(name, text string) error { return appendTo(filepath.Join(dir, "before-"+name+".txt"), text) },
 	}
 	serving, stopServing := context.WithCancel(ctx)
 	var served sync.WaitGroup
@@ -165,6 +165,16 @@ func chatFolder(dir, organisation string) (string, error) {
 	return filepath.Join(base, "switchback", "chat-"+name), nil
 }
 
+// appendTo adds to a file, and has it on the disk before it returns.
+func appendTo(file, text string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // in the operator's folder
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text + "\n")
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
 // forget empties a folder, unless somebody uses it.
 func forget(dir string) error {
 	st, err := store.Open(dir)
@@ -193,6 +203,7 @@ type session struct {
 	Name      string // unique per start
 	As        string
 	Extras    map[string]terminal.Extra
+	Keep      func(name, text string) error
 }
 
 func (s session) me() string {
@@ -228,7 +239,7 @@ func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker
 		home = "#chat"
 	}
 	term := terminal.New(terminal.Config{
-		Out: s.Out, Session: s.Name, Me: s.me(), Channel: home, Extras: s.Extras, Flow: service, Trust: len(s.Org.People) == 0,
+		Out: s.Out, Session: s.Name, Me: s.me(), Channel: home, Extras: s.Extras, Keep: s.Keep, Flow: service, Trust: len(s.Org.People) == 0,
 		Zone:   func(account string) *time.Location { return s.Org.Who(account, false).Location(s.Org.Policy) },
 		Settle: worker.Settle,
 		Tick:   func(ctx context.Context) error { _, err := worker.Step(ctx); return err },

@@ -138,7 +138,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 			p.until("Yes, do it")
 			p.types("1")
 			if round%2 == 0 {
-				p.until("STILL OPEN") // the first card; the settings come now
+				p.until("CHAT –") // the home card; the settings come now, or have come
 			}
 			time.Sleep(pause)
 			p.kill()

@@ -27,9 +27,9 @@ func TestOrganisationProblems(t *testing.T) {
 			`o.yaml:4:36: organisation.people.1: slack:U1 belongs to "ana" already`,
 		},
 		"a ladder that goes down": {
-			"organisation:\n  name: acme\n  zone: UTC\n  ladder: [{after: 1h, to: [owner]}, {before: 1h, to: [everybody]}]\n",
+			"organisation:\n  name: acme\n  zone: UTC\n  ladder: [{after: 1h, to: [owner]}, {after: 9m, to: [everybody]}]\n",
 			"o.yaml:4:38: organisation.ladder.1: each rung comes after the one before it\n" +
-				`o.yaml:4:56: organisation.ladder.1.to.0: "everybody" is not one of owner, thread, channel, group`,
+				`o.yaml:4:55: organisation.ladder.1.to.0: "everybody" is not one of owner, thread, channel, group`,
 		},
 		"hours that end before they begin": {
 			"organisation:\n  name: acme\n  zone: UTC\n  opening: {monday: 18:00-08:00}\n",

@@ -214,6 +214,12 @@ func (f Flow) Settled(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// Origin names the store and how far it has come.
+func (f Flow) Origin(ctx context.Context) (lineage string, counter uint64, err error) {
+	h, err := f.Store.Health(ctx)
+	return h.Lineage, h.Counter, err
+}
+
 // Claim leases due timers.
 func (f Flow) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
 	now := time.Now()
@@ -339,7 +345,7 @@ func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 	}
 	for _, p := range s.Posts {
 		b.put(outDoc+p.Place.Lane()+"\n"+p.ID, 0, p)
-		timers.set(flow.LaneTimers+p.Place.Lane(), time.Now())
+		timers.set(flow.LaneTimers+p.Place.Lane(), time.Now().Truncate(time.Millisecond)) // due at once, whatever a store rounds to
 	}
 	b.commit.Timers = timers.list
 	for _, e := range s.Audit {

@@ -24,6 +24,7 @@ type Card struct {
 	Text    []string `json:"text,omitzero"`  // paragraphs
 	Facts   []Fact   `json:"facts,omitzero"`
 	Notes   []string `json:"notes,omitzero"` // small print under the facts
+	Keep    bool     `json:"keep,omitzero"`  // to be kept rather than read: a copy of the values from before
 	Form    *Form    `json:"form,omitzero"`  // not nil: the card asks for input
 	Buttons []Button `json:"buttons,omitzero"`
 }

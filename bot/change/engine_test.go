@@ -122,7 +122,7 @@ func TestARestoreAskedForWhileAStepIsBeingSet(t *testing.T) {
 
 func TestTell(t *testing.T) {
 	at := time.Unix(1, 0)
-	conflict := Step{Key: "k", State: Conflict, Want: text("outage"), Before: &Baseline{Value: text("normal")}, Now: new(text("by hand"))}
+	conflict := Step{Key: "k", State: Conflict, Want: text("outage"), Before: &Baseline{Value: text("normal"), By: ByAPI}, Now: new(text("by hand"))}
 	back := conflict
 	back.Back = true
 	lost := Step{Key: "k", State: Conflict, Back: true, Want: text("outage")}
@@ -144,6 +144,7 @@ func TestTell(t *testing.T) {
 		"an answer that does not fit":             {conflict, Conflict, Retry, Conflict, ErrMoved},
 		"what is restored cannot be left":         {Step{Key: "k", State: Restored}, Restored, Leave, Restored, ErrMoved},
 		"a value before that is known stays so":   {conflict, Conflict, Name, Conflict, ErrMoved},
+		"a mistyped value before is mended":       {Step{Key: "k", State: Failed, Back: true, Want: text("outage"), Before: &Baseline{Value: text("nromal"), By: "@ana"}}, Failed, Name, RestoreIntent, nil},
 		"a failed step is tried again on its way": {Step{Key: "k", State: Failed, Back: true}, Failed, Retry, RestoreIntent, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

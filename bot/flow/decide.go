@@ -516,6 +516,35 @@ func (s *Service) seal(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
+	return s.copyOut(ctx, b)
+}
+
+// copyOut puts a copy of the values from before into the outage's thread, whenever one was recorded or corrected: in
+// the commit that records it, so before anything is set. It is made last, when the head of the audit chain is final.
+func (s *Service) copyOut(ctx context.Context, b *batch) error {
+	known := func(st change.Step) string {
+		if st.Before == nil {
+			return ""
+		}
+		return string(st.Before.Value.Raw) + st.Before.At.String()
+	}
+	if !slices.ContainsFunc(b.record.Value.Steps, func(st change.Step) bool {
+		old, _ := b.before.Step(st.Key)
+		return st.Before != nil && known(st) != known(old)
+	}) {
+		return nil
+	}
+	lineage, counter, err := s.store.Origin(ctx)
+	if err != nil {
+		return err
+	}
+	o := b.outage.Value
+	place := o.Home
+	place.Thread = "home:" + o.ID
+	for i, c := range CapsuleCards(o, b.record.Value, lineage, counter) {
+		c.Keep = true
+		b.post(Show{Message: fmt.Sprintf("%s/before/%d/%d", o.ID, b.record.Version, i), Place: place, Card: c, Quiet: true})
+	}
 	return nil
 }
 

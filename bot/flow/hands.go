@@ -65,7 +65,9 @@ func heldBy(id string) func(change.Step) bool {
 
 // resting reports whether nobody can log in: then no card asks for a click.
 func (s *stepping) resting() bool {
-	return slices.ContainsFunc(s.e.Desk.Open, func(o Outage) bool { return o.Channel == "login" && o.ID != s.o.ID && o.Ended == nil && o.Asking.Works == "" })
+	return slices.ContainsFunc(s.e.Desk.Open, func(o Outage) bool {
+		return o.Channel == "login" && o.ID != s.o.ID && o.Ended == nil && o.Asking.Works == ""
+	})
 }
 
 // hands shows the board of each screen, and what each person has to do next.

@@ -53,6 +53,8 @@ type Store interface {
 	Settled(ctx context.Context) (bool, error)
 	// Save is all or nothing and durable. It returns ErrConflict, ErrReplayed or ErrFenced where nothing was saved.
 	Save(ctx context.Context, s Save) error
+	// Origin names the store and how far it has come: a copy of the values from before says where it was made.
+	Origin(ctx context.Context) (lineage string, counter uint64, err error)
 	Claim(ctx context.Context, lease time.Duration, n int) ([]Claim, error)
 	// Healthy reports whether changes may be made, and in words why not.
 	Healthy(ctx context.Context) (ok bool, why string)

@@ -41,6 +41,7 @@ type Config struct {
 	Zone    func(account string) *time.Location
 	Trust   bool // everybody who types is a member: the organisation document names nobody
 	Extras  map[string]Extra
+	Keep    func(name, text string) error // keeps a copy of the values from before; nil: nowhere but in the store
 	Flow    Flow
 	Settle  func(ctx context.Context) error // returns when nothing is under way
 	Tick    func(ctx context.Context) error // carries out what has fallen due
@@ -83,6 +84,13 @@ func New(c Config) *Terminal {
 
 // Send prints a card: the terminal as a chat platform.
 func (t *Terminal) Send(_ context.Context, p flow.Post, to handlers.Target) (string, error) {
+	if p.Card.Keep {
+		if t.config.Keep == nil {
+			return p.Message, nil
+		}
+		outage, _, _ := strings.Cut(p.Message, "/")
+		return p.Message, t.config.Keep(outage, Render(p.Card, 0, t.config.Zone("")))
+	}
 	lane := p.Place.Lane()
 	i := slices.IndexFunc(t.cards, func(s *shown) bool { return s.lane == lane && s.message == p.Message })
 	if i < 0 {
