@@ -22,8 +22,8 @@ type auditCommand struct {
 
 // storeFlags say which folder a command works on.
 type storeFlags struct {
-	Config string `help:"Organisation document whose folder is meant, without --data." env:"CONFIG_FILE" type:"path"`
-	Data   string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
+	Config string `help:"Organisation document whose folder is meant, without --data." default:"${config_file}" type:"path"`
+	Data   string `help:"Folder that keeps everything." default:"${data_dir}" type:"path"`
 	Live   bool   `help:"What bot chat --live keeps, not the practice company."`
 }
 

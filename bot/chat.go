@@ -29,16 +29,16 @@ import (
 )
 
 type chatCommand struct {
-	Config   string `help:"Organisation document; without one, the example (bot config example)." env:"CONFIG_FILE" type:"path"`
-	Playbook string `help:"Playbook; without one, the built-in." env:"PLAYBOOK_FILE" type:"path"`
-	Data     string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
+	Config   string `help:"Organisation document; without one, the example (bot config example)." default:"${config_file}" type:"path"`
+	Playbook string `help:"Playbook; without one, the built-in." default:"${playbook_file}" type:"path"`
+	Data     string `help:"Folder that keeps everything." default:"${data_dir}" type:"path"`
 	As       string `help:"Who you are: a terminal name from people; without it, the first one."`
 	Live     bool   `help:"On your real company: what a person has to click is shown, and flags are set. Nothing is practice."`
 	Fresh    bool   `help:"Begin anew: forget everything in the folder."`
 }
 
 // Run is the bot in a terminal, on a company to practise on that runs in a process of its own.
-func (c chatCommand) Run(ctx context.Context, s streams) error {
+func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	org, err := loadOrganisation(c.Config)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 	}
-	st, err := store.Open(dir)
+	st, err := e.open(ctx, dir)
 	if errors.Is(err, store.ErrBusy) {
 		return fmt.Errorf("another Switchback uses this folder; bot outages shows what is open there, or choose another with --data (%w)", err)
 	}
@@ -103,6 +103,9 @@ func (c chatCommand) Run(ctx context.Context, s streams) error {
 	defer served.Wait()
 	defer stopServing()
 	served.Go(func() {
+		if e.RedisURL != "" { // whoever wants to look asks Redis
+			return
+		}
 		if err := store.Serve(serving, dir, st, log); err != nil {
 			log.Warn().Err(err).Msg("no socket: bot outages works only while chat is closed")
 		}

@@ -21,7 +21,7 @@ import (
 // benchFlags say with what a command works on a folder.
 type benchFlags struct {
 	storeFlags
-	Playbook string `help:"Playbook; without one, the built-in." env:"PLAYBOOK_FILE" type:"path"`
+	Playbook string `help:"Playbook; without one, the built-in." default:"${playbook_file}" type:"path"`
 }
 
 // bench is an open folder, and the decisions of the bot over it in the name of whoever runs the command.

@@ -48,10 +48,15 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	var cmd commands
 	status := -1
+	surroundings, err := readEnvironment()
+	if err != nil {
+		fmt.Fprintln(errs, "bot:", err)
+		return 2
+	}
 	parser, err := kong.New(&cmd, kong.Name("bot"), kong.Writers(out, errs),
 		kong.Description("Walks people through an outage, and puts everything back."),
 		kong.Exit(func(code int) { status = code }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{in, out, errs}))
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{in, out, errs}), kong.Bind(surroundings), surroundings.vars())
 	if err != nil {
 		fmt.Fprintln(errs, "bot:", err)
 		return 2

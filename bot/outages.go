@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
@@ -14,8 +15,8 @@ import (
 )
 
 type outagesCommand struct {
-	Data   string `help:"Folder that keeps everything." env:"DATA_DIR" type:"path"`
-	Config string `help:"Organisation document whose folder is meant, without --data." env:"CONFIG_FILE" type:"path"`
+	Data   string `help:"Folder that keeps everything." default:"${data_dir}" type:"path"`
+	Config string `help:"Organisation document whose folder is meant, without --data." default:"${config_file}" type:"path"`
 	JSON   bool   `help:"Print everything as JSON."`
 }
 
@@ -75,8 +76,17 @@ func (c outagesCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// openStore opens the folder's file, or asks the bot that has it.
+// openStore opens Redis where its address is given, else the folder's file, or asks the bot that has it.
 func openStore(dir string) (store.Store, error) {
+	e, err := readEnvironment()
+	if err != nil {
+		return nil, err
+	}
+	if e.RedisURL != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		return e.open(ctx, dir)
+	}
 	if _, err := os.Stat(filepath.Join(dir, "store.db")); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("nothing is kept in %s; name another folder with --data", dir)
 	}
