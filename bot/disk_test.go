@@ -37,7 +37,7 @@ func TestDiskFull(t *testing.T) {
 	p.limit("8192")
 	for _, line := range []string{"/outage status", "/outage note nobody keeps this", "/outage restore", "@sam /outage take", "2.1"} {
 		p.types(line)
-		said := p.until("Please try again.")
+		said := p.until("(nothing was started")
 		if !strings.Contains(said, "nothing was started") || !strings.Contains(said, "the disk is full") {
 			t.Errorf("%q on a full disk says:\n%s", line, said)
 		}

@@ -28,8 +28,7 @@ type environment struct {
 // readEnvironment reads all of it, and reports all problems at once. No value is part of an error.
 func readEnvironment() (environment, error) {
 	e, err := env.ParseAs[environment]()
-	var all env.AggregateError
-	if errors.As(err, &all) {
+	if all, ok := errors.AsType[env.AggregateError](err); ok {
 		err = fmt.Errorf("%d of the environment variables cannot be used; REDIS_CLUSTER is true or false", len(all.Errors))
 	}
 	if d := e.RedisDurability; err == nil && d != "" && d != "operator" {

@@ -14,7 +14,6 @@ import (
 )
 
 const (
-	claimLease = 30 * time.Second
 	claimMost  = 32
 	settlePoll = 20 * time.Millisecond
 	settleMost = 45 * time.Second // longer than a few attempts at a platform take
@@ -39,7 +38,7 @@ type Worker struct {
 // Step carries out what is due now, one after another: messages first, so that people see what is about to happen. It
 // returns how many timers were due. One that fails is logged and falls due again.
 func (w *Worker) Step(ctx context.Context) (int, error) {
-	claims, err := w.Timers.Claim(ctx, claimLease, claimMost)
+	claims, err := w.Timers.Claim(ctx, w.Service.Lease(), claimMost)
 	if err != nil {
 		return 0, err
 	}

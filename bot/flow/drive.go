@@ -14,7 +14,7 @@ const drivePrefix = "drive-"
 
 // drive lets the engine work on the record of an outage until only people's tasks are left.
 func (s *Service) drive(ctx context.Context, id string, c Claim) error {
-	j := &journal{service: s, outage: id, lease: Lease{Timer: c.ID, Token: c.Token, Extend: lease}, since: c.Leased}
+	j := &journal{service: s, outage: id, lease: Lease{Timer: c.ID, Token: c.Token, Extend: s.lease}, since: c.Leased}
 	again, err := s.engine.Run(ctx, j, j.fresh)
 	switch {
 	case errors.Is(err, ErrFenced):
@@ -48,7 +48,7 @@ func (j *journal) extended() { j.since = time.Now() }
 // fresh looks at both clocks: the monotonic one stands still while a virtual machine is suspended.
 func (j *journal) fresh() bool {
 	now := time.Now()
-	return now.Sub(j.since) < lease/2 && now.Round(0).Sub(j.since.Round(0)) < lease/2
+	return now.Sub(j.since) < j.lease.Extend/2 && now.Round(0).Sub(j.since.Round(0)) < j.lease.Extend/2
 }
 
 func (j *journal) Load(ctx context.Context) (change.Record, error) {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"switchback/bot/card"
 	"switchback/bot/change"
 	"switchback/bot/flow"
@@ -368,5 +370,38 @@ func TestAnOldYesFromTheInbox(t *testing.T) {
 			n.wants(0)
 			confirm = n.button("Close")
 		}
+	})
+}
+
+// R61: while the store is away nothing is changed, and the person still gets that branch of the playbook, with a list
+// to fill in.
+func TestStoreAway(t *testing.T) {
+	in(t, func(n *night) {
+		n.stops.mu.Lock()
+		n.stops.stopped = true
+		n.stops.mu.Unlock()
+		e := n.event("away", "ana", flow.Command{Words: []string{"chat", "late"}})
+		if _, err := n.service.Accept(n.t.Context(), e); err == nil {
+			n.t.Fatal("Accept says that it is safe while the store is away")
+		}
+		c := n.service.Offline(n.t.Context(), e)
+		text := c.Title + "\n" + strings.Join(c.Text, "\n")
+		for _, want := range []string{"I cannot remember for you right now, so I change nothing", "Settings > Glad App", "Write the old values here"} {
+			if !strings.Contains(text, want) {
+				n.t.Errorf("the card does not say %q:\n%s", want, text)
+			}
+		}
+		if diff := cmp.Diff([]card.Fact{{Name: "One", Note: "hours ____, message ____"}, {Name: "Two", Note: "hours ____"}}, c.Facts); diff != "" {
+			n.t.Errorf("list to fill in (-want +got):\n%s", diff)
+		}
+		if len(c.Buttons) > 0 || len(c.Problems()) > 0 {
+			n.t.Errorf("buttons %v, problems %v; want none", c.Buttons, c.Problems())
+		}
+		n.wants(0)
+		if err := n.restart(); err != nil {
+			n.t.Fatal(err)
+		}
+		n.types("ana", "chat late")
+		n.button("Close")
 	})
 }

@@ -18,7 +18,6 @@ import (
 
 const (
 	takeover = 5 * time.Second  // after which work that a process took in is taken over
-	lease    = 30 * time.Second // how long a claim lasts, extended by each save
 	ioLimit  = 25 * time.Second // for one task with the platforms
 	maxGoes  = 50               // at a decision that others keep overtaking
 )
@@ -33,6 +32,7 @@ type Service struct {
 	platforms change.Platforms
 	engine    change.Engine
 	wake      func()
+	lease     time.Duration
 	running   sync.WaitGroup
 	old       sync.Map // playbook version → tree.Tree, for walks begun before it was edited
 }
@@ -45,6 +45,7 @@ type Config struct {
 	Tree      tree.Tree
 	Platforms change.Platforms
 	Wake      func()
+	Lease     time.Duration // how long a claim lasts, extended by each save; 0 means 30 s
 }
 
 // New returns a Service. The policy gets its defaults.
@@ -52,11 +53,17 @@ func New(c Config) *Service {
 	if c.Wake == nil {
 		c.Wake = func() {}
 	}
+	if c.Lease == 0 {
+		c.Lease = 30 * time.Second
+	}
 	return &Service{
 		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
-		platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake,
+		platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
 	}
 }
+
+// Lease is how long a claim of due work lasts: a dead process' work is taken over after it.
+func (s *Service) Lease() time.Duration { return s.lease }
 
 // Reply is what the surface that sent an event may show at once.
 type Reply struct {

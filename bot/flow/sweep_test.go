@@ -173,15 +173,32 @@ type night struct {
 	stops   *stops
 	shop    *shop
 	screen  *screen
-	file    *store.File
+	open    func(t *testing.T) store.Store // each start
+	lease   time.Duration
+	file    store.Store
 	service *flow.Service
 	worker  *handlers.Worker
 }
 
 func newNight(t *testing.T, s *stops) *night {
 	t.Helper()
-	n := &night{t: t, dir: t.TempDir(), stops: s, shop: newShop(s), screen: &screen{stops: s, cards: map[string]card.Card{}, posts: map[string]int{}}}
+	n := nightOn(t, s, nil)
+	n.open = func(t *testing.T) store.Store {
+		t.Helper()
+		f, err := store.OpenVolatile(n.dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
 	n.start()
+	return n
+}
+
+// nightOn is a night over any store, not yet started.
+func nightOn(t *testing.T, s *stops, open func(t *testing.T) store.Store) *night {
+	t.Helper()
+	n := &night{t: t, dir: t.TempDir(), open: open, stops: s, shop: newShop(s), screen: &screen{stops: s, cards: map[string]card.Card{}, posts: map[string]int{}}}
 	return n
 }
 
@@ -204,13 +221,10 @@ func builtin(t *testing.T) tree.Tree {
 
 func (n *night) start() {
 	n.t.Helper()
-	var err error
-	if n.file, err = store.OpenVolatile(n.dir); err != nil {
-		n.t.Fatal(err)
-	}
+	n.file = n.open(n.t)
 	kept := store.Flow{Store: stoppable{n.file, n.stops}}
 	n.service = flow.New(flow.Config{
-		Store: kept, Policy: policy(), Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: change.Platforms{"shop": n.shop},
+		Store: kept, Policy: policy(), Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: change.Platforms{"shop": n.shop}, Lease: n.lease,
 	})
 	n.worker = &handlers.Worker{Timers: kept, Service: n.service, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": n.screen})}
 }

@@ -27,6 +27,8 @@ const Platform = "terminal"
 // Flow is what the terminal needs of flow.Service.
 type Flow interface {
 	Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error)
+	// Offline is what to do by hand when an event could not be taken in.
+	Offline(ctx context.Context, e flow.Event) card.Card
 }
 
 // Extra is a word of the terminal itself, such as /company: args are the words after it.
@@ -276,12 +278,14 @@ func (t *Terminal) send(ctx context.Context, who, action string, fields map[stri
 func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error {
 	t.events++
 	account := Platform + ":" + who
-	reply, err := t.config.Flow.Accept(ctx, flow.Event{
+	e := flow.Event{
 		ID: fmt.Sprintf("%s/%d", t.config.Session, t.events), At: time.Now(), By: flow.Person{Account: account, Member: t.config.Trust},
 		Place: flow.Place{Platform: Platform, Channel: t.config.Channel}, What: what,
-	})
+	}
+	reply, err := t.config.Flow.Accept(ctx, e)
 	if err != nil {
-		t.say("  I cannot remember for you right now, so nothing was started (%s). Please try again.\n", safe(err.Error()))
+		t.say("\nTo @%s:\n%s", who, Render(t.config.Flow.Offline(ctx, e), 0, t.config.Zone(account)))
+		t.say("  (nothing was started: %s)\n", safe(err.Error()))
 		return nil
 	}
 	r := <-reply

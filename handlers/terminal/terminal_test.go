@@ -42,6 +42,8 @@ func newAnswering(inputs ...card.Input) *answering {
 
 func action(verb string) string { return flow.Action{Walk: "w1", Verb: verb}.Encode() }
 
+func (f *answering) Offline(context.Context, flow.Event) card.Card { return card.Card{} }
+
 func (f *answering) Accept(_ context.Context, e flow.Event) (<-chan flow.Reply, error) {
 	f.events = append(f.events, e)
 	reply := make(chan flow.Reply, 1)
@@ -264,12 +266,16 @@ func TestNothingIsTakenIn(t *testing.T) {
 	term := terminal.New(terminal.Config{
 		Out: &out, Me: "ana", Flow: refusing{}, Settle: func(context.Context) error { return nil },
 	})
-	if err := term.Line(t.Context(), "/outage"); err != nil || !strings.Contains(out.String(), "nothing was started (the disk is full)") {
+	if err := term.Line(t.Context(), "/outage"); err != nil || !strings.Contains(out.String(), "By hand, then\n  (nothing was started: the disk is full)") {
 		t.Errorf("Line = %v, shown %q, want why nothing was started", err, out.String())
 	}
 }
 
 type refusing struct{}
+
+func (refusing) Offline(context.Context, flow.Event) card.Card {
+	return card.Card{Title: "By hand, then"}
+}
 
 func (refusing) Accept(context.Context, flow.Event) (<-chan flow.Reply, error) {
 	return nil, fmt.Errorf("the disk is full")
