@@ -17,6 +17,9 @@ import (
 )
 
 const (
+	// Lease is how long a claim of due work lasts: a dead process' work is taken over after it.
+	Lease = 30 * time.Second
+
 	takeover = 5 * time.Second  // after which work that a process took in is taken over
 	ioLimit  = 25 * time.Second // for one task with the platforms
 	maxGoes  = 50               // at a decision that others keep overtaking
@@ -45,7 +48,7 @@ type Config struct {
 	Tree      tree.Tree
 	Platforms change.Platforms
 	Wake      func()
-	Lease     time.Duration // how long a claim lasts, extended by each save; 0 means 30 s
+	Lease     time.Duration // how long a claim lasts, extended by each save; 0 means Lease
 }
 
 // New returns a Service. The policy gets its defaults.
@@ -54,16 +57,13 @@ func New(c Config) *Service {
 		c.Wake = func() {}
 	}
 	if c.Lease == 0 {
-		c.Lease = 30 * time.Second
+		c.Lease = Lease
 	}
 	return &Service{
 		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
 		platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
 	}
 }
-
-// Lease is how long a claim of due work lasts: a dead process' work is taken over after it.
-func (s *Service) Lease() time.Duration { return s.lease }
 
 // Reply is what the surface that sent an event may show at once.
 type Reply struct {

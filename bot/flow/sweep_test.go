@@ -226,7 +226,7 @@ func (n *night) start() {
 	n.service = flow.New(flow.Config{
 		Store: kept, Policy: policy(), Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: change.Platforms{"shop": n.shop}, Lease: n.lease,
 	})
-	n.worker = &handlers.Worker{Timers: kept, Service: n.service, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": n.screen})}
+	n.worker = &handlers.Worker{Timers: kept, Service: n.service, Lease: n.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": n.screen})}
 }
 
 // restart is what reality does after a crash: a new process over the same folder.
