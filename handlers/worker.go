@@ -34,13 +34,13 @@ type Worker struct {
 	Timers  Timers
 	Service *flow.Service
 	Outbox  *Outbox
-	Lease   time.Duration // of claims, the Service's; 0 means flow.Lease
+	Lease   time.Duration // of claims, the Service's; 0 means flow.ClaimFor
 }
 
 // Step carries out what is due now, one after another: messages first, so that people see what is about to happen. It
 // returns how many timers were due. One that fails is logged and falls due again.
 func (w *Worker) Step(ctx context.Context) (int, error) {
-	claims, err := w.Timers.Claim(ctx, cmp.Or(w.Lease, flow.Lease), claimMost)
+	claims, err := w.Timers.Claim(ctx, cmp.Or(w.Lease, flow.ClaimFor), claimMost)
 	if err != nil {
 		return 0, err
 	}

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// Lease is how long a claim of due work lasts: a dead process' work is taken over after it.
-	Lease = 30 * time.Second
+	// ClaimFor is how long a claim of due work lasts: a dead process' work is taken over after it.
+	ClaimFor = 30 * time.Second
 
 	takeover = 5 * time.Second  // after which work that a process took in is taken over
 	ioLimit  = 25 * time.Second // for one task with the platforms
@@ -48,7 +48,7 @@ type Config struct {
 	Tree      tree.Tree
 	Platforms change.Platforms
 	Wake      func()
-	Lease     time.Duration // how long a claim lasts, extended by each save; 0 means Lease
+	Lease     time.Duration // how long a claim lasts, extended by each save; 0 means ClaimFor
 }
 
 // New returns a Service. The policy gets its defaults.
@@ -57,7 +57,7 @@ func New(c Config) *Service {
 		c.Wake = func() {}
 	}
 	if c.Lease == 0 {
-		c.Lease = Lease
+		c.Lease = ClaimFor
 	}
 	return &Service{
 		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
