@@ -405,3 +405,28 @@ func TestStoreAway(t *testing.T) {
 		n.button("Close")
 	})
 }
+
+// R65: whoever may no longer act here loses the outage at the next timer; the one who stands in looks after it, and the
+// one who left is refused by name.
+func TestAnOwnerWhoLeft(t *testing.T) {
+	in(t, func(n *night) {
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		n.service.Wait()
+		p := policy()
+		p.Responders, p.Backup = []string{"sam"}, "sam"
+		n.service = flow.New(flow.Config{Store: store.Flow{Store: n.file}, Policy: p, Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: change.Platforms{"shop": n.shop}})
+		n.worker.Service = n.service
+		time.Sleep(4 * time.Hour)
+		if err := n.worker.Settle(n.t.Context()); err != nil {
+			n.t.Fatal(err)
+		}
+		n.shows("@ana can no longer act here; you look after")
+		n.presses("ana", n.button("Restore…"), nil)
+		n.shows("You are not one of the responders")
+		n.wants(3)
+		n.types("sam", "restore")
+		n.presses("sam", n.button("Put everything back"), nil)
+		n.wants(6)
+	})
+}

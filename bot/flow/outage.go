@@ -466,6 +466,7 @@ func (s *stepping) due(d Due) {
 	if s.o.Ended != nil || s.o.Leaf.Again == nil && (d.Timer == questionTimer || d.Timer == threadTimer || d.Timer == silentTimer) {
 		return
 	}
+	s.left()
 	switch d.Timer {
 	case questionTimer:
 		s.question()
@@ -488,6 +489,38 @@ func (s *stepping) due(d Due) {
 	case dayTimer:
 		s.midnight()
 		s.changed = true
+	}
+}
+
+// left takes ownership and claims from people who may no longer act here: at every timer, not only when they press.
+func (s *stepping) left() {
+	for _, st := range s.r.Steps {
+		if st.Holder == nil || slices.ContainsFunc(s.policy.People, func(p Someone) bool { return p.Name == st.Holder.ID }) {
+			continue
+		}
+		at, who := s.e.At, st.Holder.Name
+		if s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.GiveBack(st, at) }) {
+			s.note("gave back", "%s: %s can no longer act here; it is free again", stepName(st), who)
+		}
+	}
+	if !s.r.Open() || s.policy.Who(s.o.Owner.Account, true).Responder {
+		return
+	}
+	platform, _, _ := strings.Cut(s.o.Owner.Account, ":")
+	for _, name := range append([]string{s.policy.Backup}, s.policy.Responders...) {
+		next, ok := s.policy.Named(name, platform)
+		if !ok || next.Account == "" || !next.Responder {
+			continue
+		}
+		old := s.o.Owner.Name
+		s.o.Owner, s.o.Offered = next, nil
+		s.note("owner", "%s can no longer act here; %s looks after it now", old, next.Name)
+		s.post("owner/"+s.e.ID, s.owner(), card.Card{
+			Tone: card.Warning, Title: old + " can no longer act here; you look after " + s.o.ID + " now",
+			Text:    []string{headline(s.o, s.r), whenWord(s.policy, s.o)},
+			Buttons: []card.Button{s.button("look", "", "Look"), {Label: "Hand over…", Opens: true, Action: s.act("handover", asIs, "")}},
+		})
+		return
 	}
 }
 
