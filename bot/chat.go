@@ -82,7 +82,7 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	log := zerolog.New(logFile).With().Timestamp().Logger()
 	ctx = log.WithContext(ctx)
 
-	platforms, extras := live(org, st), map[string]terminal.Extra{}
+	platforms, extras := live(org, store.NewFlags(st)), map[string]terminal.Extra{}
 	if !c.Live {
 		company, err := startCompany(ctx, c.Config, filepath.Join(dir, "company.json"), s.errs)
 		if err != nil {
@@ -120,8 +120,8 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 }
 
 // live are the platforms of a real company: Gladly's screens, where people click, and the bot's own flags.
-func live(org organisation, st store.Store) change.Platforms {
-	return change.Platforms{"gladly": gladly.NewPlatform(org.Gladly), flags.Name: flags.New(org.targets(), store.NewFlags(st))}
+func live(org organisation, kept *store.Flags) change.Platforms {
+	return change.Platforms{"gladly": gladly.NewPlatform(org.Gladly), flags.Name: flags.New(org.targets(), kept)}
 }
 
 // talk is the session itself, and says at its end what stays open.

@@ -20,6 +20,7 @@ import (
 	"switchback/bot/flow"
 	"switchback/bot/sim"
 	"switchback/handlers/terminal"
+	"switchback/store"
 )
 
 const (
@@ -63,7 +64,7 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	if c.ID, err = theOutage(ctx, b, c.ID); err != nil {
 		return err
 	}
-	platforms := live(b.org, b.store)
+	platforms := live(b.org, store.NewFlags(b.store))
 	if !c.Live {
 		// Where another process works on the folder this company is looked at, and never written to: it begins with the
 		// settings as that process saved them.

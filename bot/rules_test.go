@@ -152,6 +152,26 @@ func rules() []rule {
 			nil,
 		},
 		{
+			"R23 no page that never asks is called closed", "@ 2026-11-26T07:10:00Z live\n> /outage chat late\n> 1\n> 1\n~ 9s\n> /page-asks\n~ 1m\n",
+			[]string{"Web shop: its page HAS NOT ASKED YET whether chat is closed", "its page has never asked", "> /page-asks", "CHAT – Web shop CLOSED", "its page asked once in 5 min, last 51 s ago"},
+			nil,
+		},
+		{
+			"R2 one confirm: the flag is set while the clicks still wait for a person", "@ 2026-11-26T07:10:00Z live\n> /outage chat late\n> 1\n> 1\n",
+			[]string{"Close Web shop now, then show me the clicks for Help centre", "Web shop, chat: open → closed: done", "Help centre, message: to be noted in Gladly"},
+			nil,
+		},
+		{
+			"R4 and R63: who may click, and who is asked", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> @lee 3.1\n> 3.2\n> @lee\n> lee\n> @lee 6.1\n",
+			[]string{"You are not one of the responders", "Who should click in Settings > Voice?", "@ana asks you to click in Settings > Voice", "@lee is at it"},
+			nil,
+		},
+		{
+			"R18 claimed and unanswered is looked at first", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 1\n~ 16m\n> @kim 3.1\n",
+			[]string{"now click in Settings > Voice", "look first: somebody may have clicked", "Look first: what does Gladly show for"},
+			nil,
+		},
+		{
 			"R26 the owner stays until the other accepts", closing + "> /outage handover @kim\n> /outage status\n> @kim 3.1\n> /outage status\n",
 			[]string{"To @kim", "@ana asks you to look after an outage", "@ana looks after it", "@kim looks after it"},
 			nil,

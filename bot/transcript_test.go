@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -169,7 +171,12 @@ func (s *stage) start() {
 		Extras:    map[string]terminal.Extra{"/company": (&company{url: "http://company", client: client}).command},
 	}
 	if s.live {
-		session.Platforms = live(s.org, s.store)
+		kept := store.NewFlags(s.store)
+		session.Platforms = live(s.org, kept)
+		session.Extras["/page-asks"] = func(_ context.Context, _ []string, _ io.Writer) error {
+			kept.Note("flag/chat/web-shop", time.Now())
+			return nil
+		}
 	}
 	if s.term, s.worker, err = session.open(s.t.Context()); err != nil {
 		s.t.Fatal(err)
@@ -186,6 +193,7 @@ func (s *stage) stop() {
 // pass lets time pass, and carries out what falls due, as the running program does each second.
 func (s *stage) pass(d time.Duration) {
 	end := time.Now().Add(d)
+	tick := min(max(d/1800, time.Second), 30*time.Second) // days need not be played second by second
 	for {
 		if _, err := s.worker.Step(s.t.Context()); err != nil {
 			s.t.Fatal(err)
@@ -196,6 +204,6 @@ func (s *stage) pass(d time.Duration) {
 		if !time.Now().Before(end) {
 			return
 		}
-		time.Sleep(min(time.Second, time.Until(end)))
+		time.Sleep(min(tick, time.Until(end)))
 	}
 }

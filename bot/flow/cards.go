@@ -458,7 +458,13 @@ func whenWord(p Policy, o Outage) string {
 // homeCard is the outage's message as it is now.
 func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	c := card.Card{Tone: card.Trouble, Drill: o.Drill, Title: headline(o, r)}
-	c.Facts = facts(r.Steps, stepFact)
+	c.Facts = facts(r.Steps, func(st change.Step) card.Fact {
+		f := stepFact(st)
+		if a, flag := o.asked[st.Key]; flag && st.State == change.IsSet {
+			f.Note += "; " + askedWord(a, st.At, o.now)
+		}
+		return f
+	})
 	btn := func(verb, state, arg, label string, style card.Style) {
 		c.Buttons = append(c.Buttons, card.Button{Label: label, Style: style, Action: Action{Outage: o.ID, Verb: verb, State: state, Arg: arg}.Encode()})
 	}
@@ -529,6 +535,23 @@ func stepFact(st change.Step) card.Fact {
 		return card.Fact{After: quoted(st.Want), Note: stepWord(st)}
 	}
 	return card.Fact{Before: quoted(st.Before.Value), After: quoted(st.Want), Note: stepWord(st)}
+}
+
+// askedWord is the proof that a flag reaches customers, or that it does not.
+func askedWord(a Asked, set, now time.Time) string {
+	switch {
+	case a.Unknown:
+		return "whether its page asks is not known now"
+	case a.Last.IsZero():
+		return "its page has never asked"
+	case !a.Last.After(set):
+		return "its page has not asked since, last " + card.Day(a.Last)
+	}
+	times := strconv.Itoa(a.In5Min) + " times"
+	if a.In5Min == 1 {
+		times = "once"
+	}
+	return fmt.Sprintf("its page asked %s in 5 min, last %d s ago", times, int(now.Sub(a.Last).Seconds()))
 }
 
 func waited(r change.Record) string {

@@ -385,7 +385,7 @@ func (s *Service) onOutage(ctx context.Context, b *batch, id string) error {
 // stepOutage lets the outage of the batch decide and takes its effects in. What a person says about steps changes the
 // record in the same commit, and is told like any other progress.
 func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
-	e.Desk.Guide = s.guides(b.record.Value)
+	e.Desk.Guide, e.Desk.Asked = s.guides(b.record.Value), s.asked(ctx, b.record.Value)
 	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUndecided, err)
@@ -441,6 +441,24 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 		return s.stepOutage(ctx, b, told)
 	}
 	return nil
+}
+
+// asker is a platform whose settings have an effect only where somebody asks for them.
+type asker interface {
+	Asked(ctx context.Context, k change.Key) (last time.Time, in5min, total int, err error)
+}
+
+// asked is who asked for the flags of a record.
+func (s *Service) asked(ctx context.Context, r change.Record) map[change.Key]Asked {
+	out := map[change.Key]Asked{}
+	for _, st := range r.Steps {
+		p, err := s.platforms.For(st.Key)
+		if a, ok := p.(asker); err == nil && ok && st.Way == change.Flag {
+			last, n, _, err := a.Asked(ctx, st.Key)
+			out[st.Key] = Asked{Last: last, In5Min: n, Unknown: err != nil}
+		}
+	}
+	return out
 }
 
 // guides is what people need for the guided steps of a record.

@@ -47,9 +47,17 @@ type Desk struct {
 	Walk  *Walk                            // the walk that the person is in the middle of; nil: none
 	Held  map[change.Key]string            // which open outage holds a resource of this event
 	Left  map[change.Key]change.LeftBehind // what earlier outages left behind
+	Asked map[change.Key]Asked             // who asked for the flags of the outage
 	Guide map[change.Key]change.Guide      // what people need for the guided steps of the outage
 	Works bool                             // changes may be made: the store is healthy
 	Why   string                           // why not
+}
+
+// Asked is how often a page or a phone menu asked for a flag. The zero value is never.
+type Asked struct {
+	Last    time.Time
+	In5Min  int
+	Unknown bool // it could not be found out
 }
 
 func (d Desk) held(k change.Key) string { return d.Held[k] }

@@ -54,7 +54,8 @@ type Outage struct {
 	Drill    bool      `json:"drill,omitzero"`
 	Head     string    `json:"head,omitzero"` // of its audit chain
 
-	now time.Time // of the decision that draws it, in the organisation\'s zone; never stored
+	asked map[change.Key]Asked // as it was then; never stored
+	now   time.Time            // of the decision that draws it, in the organisation\'s zone; never stored
 }
 
 // Asking is the clock of a wait.
@@ -110,7 +111,7 @@ type End struct {
 // StepOutage decides what an event means for an outage; r is its record as it is with that event. It does no I/O and
 // reads no clock: the same input gives the same answer.
 func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect, error) {
-	o.now = e.At.In(p.Location())
+	o.now, o.asked = e.At.In(p.Location()), e.Desk.Asked
 	s := stepping{policy: p, o: o, r: r, e: e}
 	switch what := e.What.(type) {
 	case Begun:
@@ -199,6 +200,7 @@ func (s *stepping) begun(b Begun) {
 		leaf := b.Leaf
 		s.o = Outage{
 			now:    s.o.now,
+			asked:  s.o.asked,
 			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
 			Since: w.Inputs.Since, Began: s.e.At, Home: s.policy.Home(leaf.Channel, w.Place.Platform), Todos: b.Todos,
 			Asking: Asking{Heard: s.e.At},
@@ -292,6 +294,7 @@ func (s *stepping) stepped() {
 	s.changed = true
 	s.questions()
 	s.hands()
+	s.lookAgain()
 	phase := s.r.Phase()
 	before := s.o.Told.Phase
 	if phase == before {
@@ -309,6 +312,17 @@ func (s *stepping) stepped() {
 	case change.Ended:
 		s.restored()
 	case change.Nothing, change.Changing, change.Restoring:
+	}
+}
+
+// lookAgain comes back in a minute to a flag that nobody has asked for yet.
+func (s *stepping) lookAgain() {
+	for _, st := range s.r.Steps {
+		a, flag := s.o.asked[st.Key]
+		if flag && st.State == change.IsSet && !st.Back && !a.Last.After(st.At) && s.e.At.Sub(st.At) < time.Hour {
+			s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
+			return
+		}
 	}
 }
 
@@ -457,6 +471,8 @@ func (s *stepping) answered(text string) {
 func (s *stepping) due(d Due) {
 	if d.Timer == settleTimer {
 		s.settle()
+		s.changed = len(s.o.asked) > 0 // somebody may have asked by now
+		s.lookAgain()
 		return
 	}
 	if d.Timer == todoTimer {

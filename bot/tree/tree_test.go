@@ -282,7 +282,7 @@ func TestRandom(t *testing.T) {
 			}
 		}
 	})
-	if accepted == 0 || refused == 0 {
+	if !testing.Short() && (accepted == 0 || refused == 0) { // -short draws too few to be sure of both
 		t.Errorf("%d accepted, %d refused: the test needs both", accepted, refused)
 	}
 }
