@@ -82,12 +82,9 @@ func (o organisation) practice() sim.Organisation {
 		out.Numbers = append(out.Numbers, sim.Number{Number: n.Number, Name: n.Name, IVR: ivr, Voicemail: n.Voicemail})
 	}
 	for _, a := range o.Gladly.Apps {
-		app := sim.App{ID: a.ID, Name: a.Name, Site: a.Site, Outage: a.Outage, Message: "We are closed right now.", Hours: map[sim.Weekday]sim.Hours{}}
+		app := sim.App{ID: a.ID, Name: a.Name, Site: a.Site, Outage: a.Outage, Message: "We are closed right now.", Hours: a.Hours}
 		if a.Message != nil {
 			app.Message = *a.Message
-		}
-		for day, hours := range a.Hours {
-			app.Hours[sim.Weekday(day)] = sim.Hours(hours)
 		}
 		out.Apps = append(out.Apps, app)
 	}

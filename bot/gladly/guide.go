@@ -48,17 +48,17 @@ func (p *Platform) hoursGuide(s setting, want change.Value) change.Guide {
 	g := p.page(s, p.org.Menus.Hours)
 	g.Path += " > " + s.day.Title()
 	g.Question = fmt.Sprintf("What do the %s of %s show for %s now?", p.org.Menus.Hours, s.Label, s.day.Title())
-	if h, err := ParseHours(string(want.Raw)); err == nil && h == Closed {
+	if h, err := change.ParseHours(string(want.Raw)); err == nil && h == change.Closed {
 		g.Click = fmt.Sprintf("Tick Closed next to %s.", s.day.Title())
 		g.Check = fmt.Sprintf("Open %s as a customer: is chat closed?", s.app.site())
 	} else {
 		g.Click = fmt.Sprintf("Untick Closed next to %s, and see that it shows %s.", s.day.Title(), want.Text)
 		g.Check = fmt.Sprintf("Open %s as a customer, within its hours: can you start a chat?", s.app.site())
 	}
-	all := []change.Value{want, Closed.value()}
-	for _, d := range Weekdays() {
+	all := []change.Value{want, change.Closed.Value()}
+	for _, d := range change.Weekdays() {
 		if h, ok := s.app.Hours[d]; ok {
-			all = append(all, h.value())
+			all = append(all, h.Value())
 		}
 	}
 	g.Choices = choices(s.Known, all...)

@@ -36,13 +36,13 @@ type Number struct {
 
 // App is a Glad App: the chat window of a web site.
 type App struct {
-	ID      string            `yaml:"id" jsonschema:"required" jsonschema_description:"A short name that never changes: web-shop."`
-	Name    string            `yaml:"name" jsonschema_description:"Its name on Settings > Glad App: Web shop."`
-	Site    string            `yaml:"site" jsonschema_description:"Where customers meet it: shop.example.com."`
-	Hours   map[Weekday]Hours `yaml:"hours" jsonschema_description:"By weekday: 08:00-20:00 or closed. A day left out is not known; somebody is asked in the outage."`
-	Message *string           `yaml:"message" jsonschema_description:"Its Chat Unavailable message in peace time; an empty text if there is none. Left out: not known."`
-	Outage  string            `yaml:"outage" jsonschema_description:"What visitors read in an outage. Left out: a general text."`
-	Way     change.Way        `yaml:"way" jsonschema:"enum=guided,enum=flag" jsonschema_description:"guided (default): a person clicks in Gladly. flag: its web page asks the bot."`
+	ID      string                          `yaml:"id" jsonschema:"required" jsonschema_description:"A short name that never changes: web-shop."`
+	Name    string                          `yaml:"name" jsonschema_description:"Its name on Settings > Glad App: Web shop."`
+	Site    string                          `yaml:"site" jsonschema_description:"Where customers meet it: shop.example.com."`
+	Hours   map[change.Weekday]change.Hours `yaml:"hours" jsonschema_description:"By weekday: 08:00-20:00 or closed. A day left out is not known; somebody is asked in the outage."`
+	Message *string                         `yaml:"message" jsonschema_description:"Its Chat Unavailable message in peace time; an empty text if there is none. Left out: not known."`
+	Outage  string                          `yaml:"outage" jsonschema_description:"What visitors read in an outage. Left out: a general text."`
+	Way     change.Way                      `yaml:"way" jsonschema:"enum=guided,enum=flag" jsonschema_description:"guided (default): a person clicks in Gladly. flag: its web page asks the bot."`
 }
 
 // Menus are the names that people look for on Gladly's screens. They move now and then, so they are data.

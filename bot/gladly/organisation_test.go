@@ -44,7 +44,7 @@ func TestDocument(t *testing.T) {
 			{Number: "+16505550102", IVR: new(""), Way: change.Flag},
 		},
 		Apps: []App{{
-			ID: "web-shop", Name: "Web shop", Hours: map[Weekday]Hours{"monday": "08:00-20:00", "sunday": Closed},
+			ID: "web-shop", Name: "Web shop", Hours: map[change.Weekday]change.Hours{"monday": "08:00-20:00", "sunday": change.Closed},
 			Message: new("Hello!"), Outage: "Chat is down.",
 		}},
 		Menus: Menus{AsOf: "2027-01-01", GladApp: "Settings > Chat"},
@@ -88,19 +88,5 @@ func TestCheck(t *testing.T) {
 				t.Errorf("problems: %v\nwant only: %s", err, test.want)
 			}
 		})
-	}
-}
-
-func TestParseHours(t *testing.T) {
-	tests := map[string]Hours{
-		"08:00-20:00": "08:00-20:00", "08:00–20:00": "08:00-20:00", " 00:00-24:00\n": "00:00-24:00", "Closed": Closed, "closed": Closed,
-		"": "", "8:00-20:00": "", "08:00": "", "08:00-": "", "20:00-08:00": "", "08:00-08:00": "", "08:00-24:01": "", "24:00-24:00": "",
-		"08:60-20:00": "", "08:00-20:00-21:00": "", "08:00 - 20:00": "", "open": "",
-	}
-	for in, want := range tests {
-		got, err := ParseHours(in)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("ParseHours(%q) = %q, %v, want %q", in, got, err, want)
-		}
 	}
 }

@@ -25,9 +25,9 @@ func company() Organisation {
 			{
 				ID: "help-centre", Name: "Help centre", Site: "help.example.com", Outage: "Chat is down. Write to help@example.com.",
 				Message: new("We're closed. See <b>help.example.com</b> & more.\n"),
-				Hours: map[Weekday]Hours{
+				Hours: map[change.Weekday]change.Hours{
 					"monday": "08:00-20:00", "tuesday": "08:00-20:00", "wednesday": "08:00-20:00", "thursday": "08:00-22:00",
-					"saturday": Closed, "sunday": Closed,
+					"saturday": change.Closed, "sunday": change.Closed,
 				},
 			},
 			{ID: "kiosk"},
@@ -93,7 +93,7 @@ func TestPlanDays(t *testing.T) {
 					continue
 				}
 				day, err := time.Parse(time.DateOnly, s.Day)
-				if err != nil || s.Key != hoursKey("help-centre", weekday(day)) || s.Name != day.Format("Mon 2 Jan") {
+				if err != nil || s.Key != hoursKey("help-centre", change.WeekdayOf(day)) || s.Name != day.Format("Mon 2 Jan") {
 					t.Errorf("step %s %q is for %s", s.Key, s.Name, s.Day)
 				}
 			}
@@ -181,7 +181,7 @@ func TestPlanBelievesTheCatalogue(t *testing.T) {
 		From: at(t, "2026-11-25T09:00:00Z"), Until: at(t, "2026-11-25T13:00:00Z"),
 	}
 	i := slices.IndexFunc(r.Resources, func(r change.Resource) bool { return r.Key == "gladly/chat/kiosk/hours/wednesday" })
-	r.Resources[i].Known = new(Closed.value())
+	r.Resources[i].Known = new(change.Closed.Value())
 	steps, err := NewPlatform(company()).Plan(r)
 	if err != nil || len(steps) != 1 || steps[0].Name != "message" {
 		t.Errorf("Plan of a day that is closed anyway = %+v, %v", steps, err)

@@ -42,7 +42,7 @@ func (p *Platform) Write(_ context.Context, k change.Key, _, _ change.Value) err
 	return fmt.Errorf("write %s: %w: only a person can set it in Gladly", k, change.ErrRefused)
 }
 
-// The keys are these; the days are Weekdays:
+// The keys are these; the days are change.Weekdays:
 //
 //	gladly/voice/+16505550101/initial-ivr
 //	gladly/chat/web-shop/hours/monday
@@ -53,7 +53,7 @@ func ivrKey(number string) change.Key {
 	return change.Key(platformName + "/voice/" + number + "/initial-ivr")
 }
 
-func hoursKey(app string, d Weekday) change.Key {
+func hoursKey(app string, d change.Weekday) change.Key {
 	return change.Key(platformName + "/chat/" + app + "/hours/" + string(d))
 }
 
@@ -64,9 +64,9 @@ func messageKey(app string) change.Key {
 // setting is a resource, and what it is in the document.
 type setting struct {
 	change.Resource
-	number Number  // of an Initial IVR
-	app    App     // of the others
-	day    Weekday // of hours
+	number Number         // of an Initial IVR
+	app    App            // of the others
+	day    change.Weekday // of hours
 }
 
 func (p *Platform) settings() []setting {
@@ -85,10 +85,10 @@ func (p *Platform) settings() []setting {
 			continue
 		}
 		of := change.Resource{Action: change.CloseChat, Target: a.ID, Label: a.label(), Way: change.Guided}
-		for _, d := range Weekdays() {
+		for _, d := range change.Weekdays() {
 			of.Key, of.Name, of.Known = hoursKey(a.ID, d), d.Title(), nil
 			if h, ok := a.Hours[d]; ok {
-				of.Known = new(h.value())
+				of.Known = new(h.Value())
 			}
 			out = append(out, setting{Resource: of, app: a, day: d})
 		}
@@ -155,8 +155,8 @@ func (p *Platform) planOne(r change.Request, target string) ([]change.Step, erro
 		return []change.Step{s}, err
 	}
 	var out []change.Step
-	for _, date := range dates(r.From, r.Until, r.Zone) {
-		s, err := step(r.Resources, hoursKey(target, weekday(date)), Closed.value())
+	for _, date := range change.Dates(r.From, r.Until, r.Zone) {
+		s, err := step(r.Resources, hoursKey(target, change.WeekdayOf(date)), change.Closed.Value())
 		if err != nil {
 			return nil, err
 		}

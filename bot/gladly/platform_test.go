@@ -86,13 +86,13 @@ func TestGuides(t *testing.T) {
 		{"a number back", org, ivrKey("+16505550101"), written("Main menu")},
 		{"a number back to blank", org, ivrKey("+16505550102"), written("")},
 		{"a number whose IVR nobody wrote down", org, ivrKey("+442079460103"), written("Voicemail English")},
-		{"a day in an outage", org, hoursKey("help-centre", "thursday"), Closed.value()},
-		{"a day back", org, hoursKey("help-centre", "thursday"), Hours("08:00-22:00").value()},
-		{"a day whose hours nobody wrote down", org, hoursKey("kiosk", "thursday"), Closed.value()},
+		{"a day in an outage", org, hoursKey("help-centre", "thursday"), change.Closed.Value()},
+		{"a day back", org, hoursKey("help-centre", "thursday"), change.Hours("08:00-22:00").Value()},
+		{"a day whose hours nobody wrote down", org, hoursKey("kiosk", "thursday"), change.Closed.Value()},
 		{"a message in an outage", org, messageKey("help-centre"), written("Chat is down. Write to help@example.com.")},
 		{"a message back", org, messageKey("help-centre"), *known(org.Apps[0].Message)},
 		{"a message back to blank", org, messageKey("kiosk"), written("")},
-		{"screens that were renamed", renamed, hoursKey("help-centre", "monday"), Closed.value()},
+		{"screens that were renamed", renamed, hoursKey("help-centre", "monday"), change.Closed.Value()},
 	}
 	var b bytes.Buffer
 	for _, test := range tests {

@@ -157,7 +157,7 @@ func (c *Company) valid(k change.Key, v string) (string, error) {
 	}
 	switch kind, _ := kindOf(k); kind {
 	case hoursKind:
-		h, err := ParseHours(v)
+		h, err := change.ParseHours(v)
 		if err != nil {
 			return "", fmt.Errorf("%w: %w", errInvalid, err)
 		}

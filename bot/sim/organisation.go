@@ -12,8 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
+	"switchback/bot/change"
 	"switchback/bot/config"
 )
 
@@ -33,93 +33,15 @@ type Number struct {
 
 // App is a Glad App: the chat window of a web site.
 type App struct {
-	ID      string            `yaml:"id" jsonschema:"required" jsonschema_description:"A short name that never changes: web-shop."`
-	Name    string            `yaml:"name" jsonschema_description:"Its name on Settings > Glad App: Web shop."`
-	Site    string            `yaml:"site" jsonschema_description:"Where customers meet it: shop.example.com."`
-	Hours   map[Weekday]Hours `yaml:"hours" jsonschema_description:"By weekday: 08:00-20:00 or closed. A day left out is open 08:00-20:00."`
-	Message string            `yaml:"message" jsonschema_description:"What visitors read in peace time while chat is closed."`
-	Outage  string            `yaml:"outage" jsonschema_description:"What they read in an outage. Left out: a general text."`
+	ID      string                          `yaml:"id" jsonschema:"required" jsonschema_description:"A short name that never changes: web-shop."`
+	Name    string                          `yaml:"name" jsonschema_description:"Its name on Settings > Glad App: Web shop."`
+	Site    string                          `yaml:"site" jsonschema_description:"Where customers meet it: shop.example.com."`
+	Hours   map[change.Weekday]change.Hours `yaml:"hours" jsonschema_description:"By weekday: 08:00-20:00 or closed. A day left out is open 08:00-20:00."`
+	Message string                          `yaml:"message" jsonschema_description:"What visitors read in peace time while chat is closed."`
+	Outage  string                          `yaml:"outage" jsonschema_description:"What they read in an outage. Left out: a general text."`
 }
 
-// Weekday is a day of the week in lower case: "monday".
-type Weekday string
-
-// Weekdays are the seven, from Monday.
-func Weekdays() []Weekday {
-	return []Weekday{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
-}
-
-// weekday is the day of t in t's own zone.
-func weekday(t time.Time) Weekday { return Weekday(strings.ToLower(t.Weekday().String())) }
-
-// Title returns the day as people write it: "Monday".
-func (d Weekday) Title() string {
-	if d == "" {
-		return ""
-	}
-	return strings.ToUpper(string(d[:1])) + string(d[1:])
-}
-
-// UnmarshalText reads a weekday.
-func (d *Weekday) UnmarshalText(text []byte) error {
-	var known []string
-	for _, w := range Weekdays() {
-		if string(text) == string(w) {
-			*d = w
-			return nil
-		}
-		known = append(known, string(w))
-	}
-	if s := config.Suggest(string(text), known); s != "" {
-		return fmt.Errorf("%q is not a weekday; did you mean %q?", text, s)
-	}
-	return fmt.Errorf("%q is not a weekday", text)
-}
-
-// Hours are when chat is open on a weekday, as the platform keeps them: "08:00-20:00", or Closed. The end is the first
-// minute after; "24:00" is midnight.
-type Hours string
-
-// Closed are the hours of a day without any.
-const Closed Hours = "closed"
-
-const usualHours Hours = "08:00-20:00"
-
-var span = regexp.MustCompile(`^([01]\d|2[0-3]):([0-5]\d)-([01]\d:[0-5]\d|2[0-3]:[0-5]\d|24:00)$`)
-
-// ParseHours reads hours as people write them: with a dash of either kind, and Closed in any case.
-func ParseHours(s string) (Hours, error) {
-	h := strings.ToLower(strings.TrimSpace(strings.ReplaceAll(s, "–", "-")))
-	if Hours(h) == Closed {
-		return Closed, nil
-	}
-	// As text the times compare as they do as times.
-	if start, end, _ := strings.Cut(h, "-"); !span.MatchString(h) || start >= end {
-		return "", fmt.Errorf("want hours such as 08:00-20:00, or closed, got %q", s)
-	}
-	return Hours(h), nil
-}
-
-// UnmarshalText is ParseHours.
-func (h *Hours) UnmarshalText(text []byte) (err error) {
-	*h, err = ParseHours(string(text))
-	return err
-}
-
-// Text returns the hours for people: "08:00–20:00" or "Closed".
-func (h Hours) Text() string {
-	if h == Closed {
-		return "Closed"
-	}
-	return strings.Replace(string(h), "-", "–", 1)
-}
-
-// openAt reports whether the time of day of t, in t's own zone, lies within the hours.
-func (h Hours) openAt(t time.Time) bool {
-	start, end, ok := strings.Cut(string(h), "-")
-	now := t.Format("15:04")
-	return ok && start <= now && now < end
-}
+const usualHours change.Hours = "08:00-20:00"
 
 // Practice is the company that the bot brings along.
 func Practice() Organisation {
@@ -133,7 +55,7 @@ func Practice() Organisation {
 		Apps: []App{
 			{ID: "web-shop", Name: "Web shop", Site: "shop.example.com", Message: "Hello! We chat from 8 to 8. Leave us a note & we write back."},
 			{
-				ID: "help-centre", Name: "Help centre", Site: "help.example.com", Hours: map[Weekday]Hours{"sunday": Closed},
+				ID: "help-centre", Name: "Help centre", Site: "help.example.com", Hours: map[change.Weekday]change.Hours{"sunday": change.Closed},
 				Message: "We're closed right now. See <b>help.example.com/faq</b> meanwhile.",
 			},
 		},
@@ -214,7 +136,7 @@ func (a App) label() string {
 	return a.Name
 }
 
-func (a App) hours(d Weekday) Hours {
+func (a App) hours(d change.Weekday) change.Hours {
 	if h, ok := a.Hours[d]; ok {
 		return h
 	}

@@ -70,50 +70,6 @@ func TestPracticeIsSound(t *testing.T) {
 	}
 }
 
-func TestParseHours(t *testing.T) {
-	tests := map[string]Hours{
-		"08:00-20:00": "08:00-20:00", "08:00–20:00": "08:00-20:00", " 00:00-24:00\n": "00:00-24:00", "Closed": Closed, "closed": Closed,
-		"": "", "8:00-20:00": "", "08:00": "", "08:00-": "", "20:00-08:00": "", "08:00-08:00": "", "08:00-24:01": "", "24:00-24:00": "",
-		"08:60-20:00": "", "08:00-20:00-21:00": "", "08:00 - 20:00": "", "open": "",
-	}
-	for in, want := range tests {
-		got, err := ParseHours(in)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("ParseHours(%q) = %q, %v, want %q", in, got, err, want)
-		}
-	}
-}
-
-func FuzzParseHours(f *testing.F) {
-	for _, s := range []string{"08:00-20:00", "08:00–20:00", "closed", "00:00-24:00", "23:59-24:00", "24:00-00:00", "İ"} {
-		f.Add(s)
-	}
-	midnight := time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)
-	f.Fuzz(func(t *testing.T, s string) {
-		h, err := ParseHours(s)
-		if err != nil {
-			if h != "" {
-				t.Errorf("ParseHours(%q) = %q beside an error", s, h)
-			}
-			return
-		}
-		for _, again := range []string{string(h), h.Text()} {
-			if got, err := ParseHours(again); got != h || err != nil {
-				t.Errorf("ParseHours(%q) = %q, %v, want %q", again, got, err, h)
-			}
-		}
-		open := 0
-		for m := range 24 * 60 {
-			if h.openAt(midnight.Add(time.Duration(m) * time.Minute)) {
-				open++
-			}
-		}
-		if (open == 0) != (h == Closed) {
-			t.Errorf("%q is open for %d minutes", h, open)
-		}
-	})
-}
-
 func TestSpaced(t *testing.T) {
 	got := []string{spaced("+16505550101"), spaced("+442079460000"), spaced("+1650555010")}
 	if diff := cmp.Diff([]string{"+1 650 555 0101", "+442079460000", "+1650555010"}, got); diff != "" {

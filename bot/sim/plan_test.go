@@ -69,7 +69,7 @@ func TestPlanCloseChat(t *testing.T) {
 			for _, s := range steps {
 				names = append(names, s.Name)
 				day, _ := time.Parse(time.DateOnly, s.Day)
-				if _, d := kindOf(s.Key); d != "" && d != weekday(day) {
+				if _, d := kindOf(s.Key); d != "" && d != change.WeekdayOf(day) {
 					t.Errorf("%s is for %s", s.Key, s.Day)
 				}
 			}

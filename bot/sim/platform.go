@@ -153,7 +153,7 @@ func guide(r change.Resource, want change.Value) change.Guide {
 		}
 	case hoursKind:
 		do := "tick Closed"
-		if Hours(want.Raw) != Closed {
+		if change.Hours(want.Raw) != change.Closed {
 			do = "untick Closed, " + want.Text
 		}
 		return change.Guide{
@@ -228,8 +228,8 @@ func (p *Platform) planOne(r change.Request, target string) ([]change.Step, erro
 		message = defaultMessage
 	}
 	var out []change.Step
-	for i, date := range dates(r.From, r.Until, r.Zone) {
-		s, err := step(r.Resources, hoursKey(target, weekday(date)), string(Closed))
+	for i, date := range change.Dates(r.From, r.Until, r.Zone) {
+		s, err := step(r.Resources, hoursKey(target, change.WeekdayOf(date)), string(change.Closed))
 		if err != nil {
 			return nil, err
 		}
@@ -256,22 +256,6 @@ func step(catalogue []change.Resource, k change.Key, want string) (change.Step, 
 	return change.Step{
 		Key: k, Action: r.Action, Target: r.Target, Label: r.Label, Name: r.Name, Way: r.Way, Want: value(k, want), State: change.Planned,
 	}, nil
-}
-
-// dates lists the calendar days in zone from that of from to the last one that begins before until: at most seven,
-// because then the weekdays repeat. The dates are noons in UTC, where every day has one: a day in zone may have 23 or
-// 25 hours, and some have no midnight.
-func dates(from, until time.Time, zone *time.Location) []time.Time {
-	noon := func(t time.Time) time.Time {
-		y, m, d := t.In(zone).Date()
-		return time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
-	}
-	last := noon(until.Add(-1))
-	out := []time.Time{noon(from)}
-	for len(out) < len(Weekdays()) && out[len(out)-1].Before(last) {
-		out = append(out, out[len(out)-1].AddDate(0, 0, 1))
-	}
-	return out
 }
 
 func (p *Platform) number(number string) Number {

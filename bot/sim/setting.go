@@ -13,7 +13,7 @@ import (
 // voicemailOnly is the IVR that the playbook has people create.
 const voicemailOnly = "Voicemail Only"
 
-// The last words of the three kinds of keys, which Weekdays follow in the case of hours:
+// The last words of the three kinds of keys, which change.Weekdays follow in the case of hours:
 //
 //	sim/voice/+16505550101/initial-ivr
 //	sim/chat/web-shop/hours/monday
@@ -30,7 +30,7 @@ func ivrKey(n Number) change.Key {
 	return change.Key(platformName + "/voice/" + n.Number + "/" + ivrKind)
 }
 
-func hoursKey(app string, d Weekday) change.Key {
+func hoursKey(app string, d change.Weekday) change.Key {
 	return change.Key(platformName + "/chat/" + app + "/" + hoursKind + "/" + string(d))
 }
 
@@ -39,13 +39,13 @@ func messageKey(app string) change.Key {
 }
 
 // kindOf returns the kind of a key, and for hours the day.
-func kindOf(k change.Key) (string, Weekday) {
+func kindOf(k change.Key) (string, change.Weekday) {
 	words := strings.Split(string(k), "/")
 	if len(words) < 4 {
 		return "", ""
 	}
 	if len(words) == 5 {
-		return words[3], Weekday(words[4])
+		return words[3], change.Weekday(words[4])
 	}
 	return words[3], ""
 }
@@ -54,7 +54,7 @@ func kindOf(k change.Key) (string, Weekday) {
 func value(k change.Key, raw string) change.Value {
 	text := raw
 	if kind, _ := kindOf(k); kind == hoursKind {
-		text = Hours(raw).Text()
+		text = change.Hours(raw).Text()
 	}
 	if text == "" {
 		text = "Blank"
@@ -82,7 +82,7 @@ func (o Organisation) settings() []setting {
 				Key: k, Action: change.CloseChat, Target: a.ID, Label: a.label(), Name: name, Way: change.Auto,
 			}, usual})
 		}
-		for _, d := range Weekdays() {
+		for _, d := range change.Weekdays() {
 			of(hoursKey(a.ID, d), d.Title(), string(a.hours(d)))
 		}
 		of(messageKey(a.ID), "message", a.Message)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"switchback/bot/change"
 )
 
 // World is what customers meet at one time.
@@ -52,7 +54,7 @@ func (c *Company) World(t time.Time) World {
 	}
 	for _, a := range c.org.Apps {
 		one := Visitor{App: a.ID, Name: a.label(), Site: a.Site}
-		one.Open = Hours(c.values[hoursKey(a.ID, weekday(w.At))]).openAt(w.At)
+		one.Open = change.Hours(c.values[hoursKey(a.ID, change.WeekdayOf(w.At))]).OpenAt(w.At)
 		one.Words = "visitors can chat"
 		if !one.Open {
 			one.Message = c.values[messageKey(a.ID)]

@@ -1,4 +1,4 @@
-package gladly
+package change
 
 import (
 	"fmt"
@@ -6,9 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"switchback/bot/change"
 	"switchback/bot/config"
 )
+
+// This file is for settings that are kept per weekday, such as the hours of a chat.
 
 // Weekday is a day of the week in lower case: "monday".
 type Weekday string
@@ -18,8 +19,8 @@ func Weekdays() []Weekday {
 	return []Weekday{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
 }
 
-// weekday is the day of t in t's own zone.
-func weekday(t time.Time) Weekday { return Weekday(strings.ToLower(t.Weekday().String())) }
+// WeekdayOf returns the day of t in t's own zone.
+func WeekdayOf(t time.Time) Weekday { return Weekday(strings.ToLower(t.Weekday().String())) }
 
 // Title returns the day as people write it: "Monday".
 func (d Weekday) Title() string {
@@ -29,7 +30,7 @@ func (d Weekday) Title() string {
 	return strings.ToUpper(string(d[:1])) + string(d[1:])
 }
 
-// UnmarshalText reads a weekday.
+// UnmarshalText reads a weekday. Its error names the one that was probably meant.
 func (d *Weekday) UnmarshalText(text []byte) error {
 	var known []string
 	for _, w := range Weekdays() {
@@ -45,8 +46,8 @@ func (d *Weekday) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a weekday", text)
 }
 
-// Hours are when chat is open on a weekday: "08:00-20:00", or Closed. The end is the first minute after; "24:00" is
-// midnight.
+// Hours are when something is open on a weekday: "08:00-20:00", or Closed. The end is the first minute after; "24:00"
+// is midnight.
 type Hours string
 
 // Closed are the hours of a day without any.
@@ -81,12 +82,20 @@ func (h Hours) Text() string {
 	return strings.Replace(string(h), "-", "–", 1)
 }
 
-func (h Hours) value() change.Value { return change.Value{Raw: []byte(h), Text: h.Text()} }
+// Value returns the hours as what a setting is set to.
+func (h Hours) Value() Value { return Value{Raw: []byte(h), Text: h.Text()} }
 
-// dates lists the calendar days in zone from that of from to the last one that begins before until: at most seven,
+// OpenAt reports whether the time of day of t, in t's own zone, lies within the hours.
+func (h Hours) OpenAt(t time.Time) bool {
+	start, end, ok := strings.Cut(string(h), "-")
+	now := t.Format("15:04")
+	return ok && start <= now && now < end
+}
+
+// Dates lists the calendar days in zone from that of from to the last one that begins before until: at most seven,
 // because then the weekdays repeat. The dates are noons in UTC, where every day has one: a day in zone may have 23 or
 // 25 hours, and some have no midnight.
-func dates(from, until time.Time, zone *time.Location) []time.Time {
+func Dates(from, until time.Time, zone *time.Location) []time.Time {
 	noon := func(t time.Time) time.Time {
 		y, m, d := t.In(zone).Date()
 		return time.Date(y, m, d, 12, 0, 0, 0, time.UTC)
