@@ -172,6 +172,26 @@ func rules() []rule {
 			nil,
 		},
 		{
+			"R18 what somebody was shown the clicks for is never put back by a word alone", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.2\n> Main menu\n> Main menu\n> Repairs menu\n> /outage restore\n> 1\n> 1\n> /outage status\n",
+			[]string{"now click in Settings > Voice", "Restore voice", "look first: somebody may have clicked", "1 open"},
+			[]string{"numbers as before"},
+		},
+		{
+			"R18 nobody answers for what somebody else holds", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> @sam 3.1\n> @sam 6.1\n> @sam 6.5\n> @kim 3.1\n> @ana 7.2\n",
+			[]string{"Look first: what does Gladly show for +1 650 555 0104 Press", "Somebody else looks at +1 650 555 0104 Press"},
+			nil,
+		},
+		{
+			"R22 an empty field says nothing", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.2\n> Snow day\n> \n> \n> /outage status\n",
+			[]string{"+1 650 555 0101 Orders, Initial IVR: Main menu → Voicemail Only: needs your answer: it shows Snow day", "1 open"},
+			[]string{"it shows \n"},
+		},
+		{
+			"contract 6: giving up is possible while an answered setting waits for hands", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.2\n> Snow day\n> Snow day\n> Snow day\n> 6.1\n~ 2h\n> /outage abandon closed for good\n> 1\n",
+			[]string{"Set it all the same", "Give up the way back", "Given up by @ana"},
+			[]string{"being changed right now"},
+		},
+		{
 			"R26 the owner stays until the other accepts", closing + "> /outage handover @kim\n> /outage status\n> @kim 3.1\n> /outage status\n",
 			[]string{"To @kim", "@ana asks you to look after an outage", "@ana looks after it", "@kim looks after it"},
 			nil,

@@ -159,6 +159,7 @@ type Step struct {
 	Before *Baseline  `json:"before,omitzero"` // nil until recorded, and for adopted steps
 	Noted  []Baseline `json:"noted,omitzero"`  // what a person had noted before it was corrected, oldest first
 	Holder *Holder    `json:"holder,omitzero"` // Guided: who is at it; nil: nobody
+	Shown  bool       `json:"shown,omitzero"`  // Guided: somebody was shown the clicks, and may have clicked
 	Checks []Check    `json:"checks,omitzero"` // what people met as customers, oldest first
 	Set    *Value     `json:"set,omitzero"`    // read back after the write
 	Ours   *Value     `json:"ours,omitzero"`   // what an earlier outage left there; nil: nothing

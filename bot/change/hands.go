@@ -68,7 +68,7 @@ func Clicking(s Step, at time.Time) (Step, error) {
 	default:
 		return s, ErrMoved
 	}
-	s.At = at
+	s.At, s.Shown = at, true
 	return s, nil
 }
 
@@ -94,7 +94,7 @@ func GiveBack(s Step, at time.Time) (Step, error) {
 		return s, ErrMoved
 	}
 	s.Holder = nil
-	if s.State == Intent || s.State == RestoreIntent {
+	if s.State == Intent || s.State == RestoreIntent || s.State == Recorded && s.Shown {
 		s.State, s.At = Unknown, at
 	}
 	return s, nil
@@ -126,9 +126,13 @@ func Seen(s Step, now Value, by string, at time.Time) (Step, error) {
 // backByHand is a guided step of which somebody asked to put it back.
 func backByHand(s Step, at time.Time) Step {
 	switch s.State {
-	case Planned, Recorded: // nobody was sent to click
+	case Planned:
 		s.State, s.At, s.Holder = Restored, at, nil
-	case Intent, Failed, Conflict: // somebody may have clicked
+	case Recorded, Intent, Failed, Conflict:
+		if s.State == Recorded && !s.Shown { // nobody was sent to click
+			s.State, s.At, s.Holder = Restored, at, nil
+			break
+		}
 		s.State, s.Now, s.Reason, s.Holder, s.At = Unknown, nil, "", nil, at
 	default: // Next sees that it is on its way back
 	}

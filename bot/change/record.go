@@ -123,9 +123,12 @@ const (
 // ErrMoved if the step has moved on, or the answer does not fit it. Value is used by Name only.
 func (r Record) Tell(k Key, seen State, a Answer, value Value, by, reason string, at time.Time) (Record, error) {
 	return r.With(k, func(s Step) (Step, error) {
-		onItsWay := Intent
+		onItsWay, back := Intent, RestoreIntent
+		if s.Way == Guided { // somebody has to take it; until then nobody is being shown any clicks
+			onItsWay, back, s.Set = Recorded, IsSet, &s.Want
+		}
 		if s.Back {
-			onItsWay = RestoreIntent
+			onItsWay = back
 		}
 		switch {
 		case s.State != seen:
@@ -141,7 +144,7 @@ func (r Record) Tell(k Key, seen State, a Answer, value Value, by, reason string
 				s.Noted = append(slices.Clone(s.Noted), *s.Before)
 			}
 			s.Before = &Baseline{Value: value, By: by, At: at}
-			s.State, s.Back, s.Tries, s.Reason = RestoreIntent, true, 0, ""
+			s.State, s.Back, s.Tries, s.Reason = back, true, 0, ""
 			s.Allow, s.Now = s.Now, nil
 		default:
 			return s, ErrMoved

@@ -682,7 +682,7 @@ func failedCard(o Outage, steps []change.Step, back bool) card.Card {
 func failedState(steps []change.Step) string {
 	var b strings.Builder
 	for _, st := range steps {
-		b.WriteString(string(st.Key) + st.At.String() + "\n")
+		b.WriteString(string(st.Key) + nanos(st.At) + "\n")
 	}
 	return shortID("", b.String())
 }

@@ -544,7 +544,7 @@ func (s *Service) copyOut(ctx context.Context, b *batch) error {
 		if st.Before == nil {
 			return ""
 		}
-		return string(st.Before.Value.Raw) + st.Before.At.String()
+		return string(st.Before.Value.Raw) + nanos(st.Before.At)
 	}
 	if !slices.ContainsFunc(b.record.Value.Steps, func(st change.Step) bool {
 		old, _ := b.before.Step(st.Key)

@@ -197,7 +197,7 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 			c.Facts = append(c.Facts, f)
 		}
 		if known {
-			c.Buttons = append(c.Buttons, s.handButton("as-listed", screen, "All as listed", card.Primary, false))
+			c.Buttons = append(c.Buttons, withState(s.handButton("as-listed", screen, "All as listed", card.Primary, false), heldState(mine)))
 		}
 		label := "Some differ…"
 		if !known {
@@ -230,10 +230,28 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 		}
 	}
 	c.Buttons = append([]card.Button{
-		s.handButton("saved", screen, "Saved", card.Primary, false),
+		withState(s.handButton("saved", screen, "Saved", card.Primary, false), heldState(mine)),
 		s.handButton("other", screen, "It shows something else…", card.Plain, true),
 	}, out...)
 	return c
+}
+
+// heldState names what a person holds, and how far it is: an answer counts for that alone.
+func heldState(mine []change.Step) string {
+	var b strings.Builder
+	for _, st := range mine {
+		b.WriteString(string(st.Key) + string(st.State) + nanos(st.Holder.Since) + "\n")
+	}
+	return shortID("", b.String())
+}
+
+// withState makes a button late once what it was drawn for has moved on.
+func withState(b card.Button, state string) card.Button {
+	if a, err := DecodeAction(b.Action); err == nil {
+		a.State = state
+		b.Action = a.Encode()
+	}
+	return b
 }
 
 // may reports whether the person may do guided steps of a screen.
@@ -275,7 +293,7 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 	case a.Verb == "correct" || a.Verb == "correct-send":
 		s.correct(a, fields)
 		return
-	case s.resting():
+	case s.resting() && a.Verb != "give-back":
 		s.tell(card.Card{Title: "Nobody can log in to Gladly right now", Text: []string{"This waits until somebody can. Nothing was noted."}})
 		return
 	case a.Verb == "claim":
@@ -291,6 +309,10 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 		s.tell(card.Card{Title: "You are not at anything on " + screen + " any more", Text: []string{"Nothing was noted. The list in the thread shows who is at what."}, Buttons: []card.Button{s.button("look", "", "Look")}})
 		return
 	}
+	if (a.Verb == "as-listed" || a.Verb == "saved") && a.State != heldState(mine) {
+		s.tell(card.Card{Title: "That card has moved on", Text: []string{"Nothing was noted by your press. Your card in the thread shows what is next."}})
+		return
+	}
 	switch a.Verb {
 	case "as-listed":
 		for _, st := range mine {
@@ -303,7 +325,7 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 		s.do(Form{Card: s.valuesForm(screen, "differ-send", mine, change.Planned)})
 	case "differ-send":
 		for _, st := range mine {
-			if text, ok := fields[string(st.Key)]; ok && st.State == change.Planned {
+			if text := fields[string(st.Key)]; text != "" && st.State == change.Planned { // empty says nothing; Blank is a value
 				s.noted(st, s.value(st.Key, text))
 			}
 		}
@@ -314,10 +336,11 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 		s.do(Form{Card: s.valuesForm(screen, "other-send", mine, change.Intent, change.RestoreIntent)})
 	case "other-send":
 		for _, st := range mine {
-			if text, ok := fields[string(st.Key)]; ok {
+			if text := fields[string(st.Key)]; text != "" {
 				s.seen(st, s.value(st.Key, text))
 			}
 		}
+		s.clicking(screen)
 	case "seen", "seen-send":
 		s.look(a, fields)
 	case "give-back", "not-admin", "no-login":
@@ -442,6 +465,14 @@ func (s *stepping) look(a Action, fields map[string]string) {
 		s.tell(card.Card{Title: "That question is no longer open", Text: []string{stepName(st) + ": " + stepWord(st) + by(st) + "."}})
 		return
 	}
+	if st.Holder == nil || st.Holder.ID != s.e.By.ID {
+		s.tell(card.Card{Title: "Somebody else looks at " + stepName(st), Text: []string{"Nothing was noted. The list in the thread shows who."}})
+		return
+	}
+	if a.Verb == "seen-send" && fields[string(st.Key)] == "" {
+		s.tell(card.Card{Title: "Please say what it shows", Text: []string{"If it is blank there, type Blank. Nothing was noted."}})
+		return
+	}
 	switch {
 	case a.Verb == "seen-send":
 		s.seen(st, s.value(st.Key, fields[string(st.Key)]))
@@ -465,6 +496,10 @@ func (s *stepping) correct(a Action, fields map[string]string) {
 	}
 	if a.Verb == "correct" {
 		s.do(Form{Card: formCard("What was "+stepName(st)+" before the outage?", "Correct it", Action{Outage: s.o.ID, Verb: "correct-send", Key: a.Key, State: asIs}.Encode(), s.input(st, st.Before.Value.Text))})
+		return
+	}
+	if fields[string(st.Key)] == "" {
+		s.tell(card.Card{Title: "Please say what it was", Text: []string{"If it was blank, type Blank. Nothing was noted."}})
 		return
 	}
 	v, by, at, old := s.value(st.Key, fields[string(st.Key)]), s.e.By.Name, s.e.At, st.Before.Value.Text

@@ -341,7 +341,7 @@ func (s *stepping) questions() {
 		if t.Do != change.DoAsk || st.State == change.Failed || st.State == change.Unknown { // these have cards of their own
 			continue
 		}
-		asked[t.Key] = string(st.State) + strconv.FormatBool(st.Back) + st.At.String()
+		asked[t.Key] = string(st.State) + strconv.FormatBool(st.Back) + nanos(st.At)
 		if s.o.Told.Asked[t.Key] != asked[t.Key] {
 			s.post("ask/"+string(t.Key), s.thread(), stepCard(s.o, st))
 		}

@@ -428,7 +428,8 @@ func (s *stepping) abandon(reason string, sure bool) {
 		return
 	}
 	for _, st := range s.r.Steps {
-		if st.State == change.Intent || st.State == change.RestoreIntent {
+		busy := st.Way != change.Guided || st.Holder != nil
+		if busy && (st.State == change.Intent || st.State == change.RestoreIntent) {
 			s.tell(card.Card{Title: "A setting is being changed right now", Text: []string{stepName(st) + ": " + stepWord(st) + ". Please try again when that is over."}})
 			return
 		}

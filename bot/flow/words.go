@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -297,3 +298,6 @@ func waysText(p Policy, open []Outage, channel string) string {
 func takesDown(broken, channel string) bool {
 	return broken == channel || broken == "login" && (channel == "voice" || channel == "chat")
 }
+
+// nanos names a moment, the same before it was stored and after.
+func nanos(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 36) }
