@@ -93,10 +93,14 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 		extras["/company"] = company.command
 	}
 
+	pager, err := e.pager()
+	if err != nil {
+		return err
+	}
 	session := session{
 		Org: org, Tree: t, Playbook: playbook, Store: st, Platforms: platforms,
 		Out: s.out, Name: "terminal/" + rand.Text()[:8], As: c.As,
-		Extras: extras, Keep: func(name, text string) error { return appendTo(filepath.Join(dir, "before-"+name+".txt"), text) },
+		Extras: extras, Pager: pager, Keep: func(name, text string) error { return appendTo(filepath.Join(dir, "before-"+name+".txt"), text) },
 	}
 	serving, stopServing := context.WithCancel(ctx)
 	var served sync.WaitGroup
@@ -207,6 +211,7 @@ type session struct {
 	As        string
 	Extras    map[string]terminal.Extra
 	Keep      func(name, text string) error
+	Pager     handlers.Sender // nil: none
 }
 
 func (s session) me() string {
@@ -235,6 +240,7 @@ func (s session) run(ctx context.Context, in io.Reader) error {
 // open puts the parts together, takes up what an earlier process left, and shows where things stand.
 func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker, error) {
 	kept := store.Flow{Store: s.Store}
+	s.Org.Escalate = s.Pager != nil
 	service := flow.New(flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms})
 	worker := &handlers.Worker{Timers: kept, Service: service}
 	home := s.Org.Home("chat", terminal.Platform).Channel
@@ -247,7 +253,11 @@ func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker
 		Settle: worker.Settle,
 		Tick:   func(ctx context.Context) error { _, err := worker.Step(ctx); return err },
 	})
-	worker.Outbox = handlers.NewOutbox(kept, map[string]handlers.Sender{terminal.Platform: term})
+	senders := map[string]handlers.Sender{terminal.Platform: term}
+	if s.Pager != nil {
+		senders[flow.PagerPlatform] = s.Pager
+	}
+	worker.Outbox = handlers.NewOutbox(kept, senders)
 	if err := service.Recover(ctx); err != nil {
 		return nil, nil, err
 	}

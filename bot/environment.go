@@ -9,6 +9,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"switchback/bot/config"
+	"switchback/handlers"
 	"switchback/store"
 )
 
@@ -22,6 +23,7 @@ type environment struct {
 	RedisCluster    bool          `env:"REDIS_CLUSTER"`
 	RedisPrefix     string        `env:"REDIS_PREFIX"`
 	RedisCAFile     string        `env:"REDIS_TLS_CA_FILE"`
+	EscalateURL     config.Secret `env:"ESCALATE_URL"`     // where a pager rings: https://switchback:KEY@host/path
 	RedisDurability string        `env:"REDIS_DURABILITY"` // "operator": somebody answers for it
 }
 
@@ -50,4 +52,16 @@ func (e environment) open(ctx context.Context, dir string) (store.Store, error) 
 	return store.OpenRedis(ctx, store.RedisConfig{
 		URL: e.RedisURL, Cluster: e.RedisCluster, Prefix: e.RedisPrefix, CAFile: e.RedisCAFile, Durability: e.RedisDurability,
 	})
+}
+
+// pager is where reminders ring; nil means nowhere.
+func (e environment) pager() (handlers.Sender, error) {
+	if e.EscalateURL == "" {
+		return nil, nil //nolint:nilnil // no pager is no error
+	}
+	p, err := handlers.NewPager(e.EscalateURL)
+	if err != nil {
+		return nil, fmt.Errorf("ESCALATE_URL: %w", err)
+	}
+	return p, nil
 }

@@ -30,6 +30,9 @@ type Place struct {
 	Person   string `json:"person,omitzero"` // an account
 }
 
+// PagerPlatform is the place of reminders that a pager should ring for.
+const PagerPlatform = "pager"
+
 // Event is something that happened, with all that a decision needs to know of the world.
 type Event struct {
 	ID    string

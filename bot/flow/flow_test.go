@@ -430,3 +430,37 @@ func TestAnOwnerWhoLeft(t *testing.T) {
 		n.wants(6)
 	})
 }
+
+// R12: from the third rung of the ladder on a pager rings too, once for each rung.
+func TestPagerFromTheThirdRung(t *testing.T) {
+	in(t, func(n *night) {
+		p := policy()
+		p.Escalate = true
+		kept := store.Flow{Store: n.file}
+		n.service = flow.New(flow.Config{Store: kept, Policy: p, Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: change.Platforms{"shop": n.shop}})
+		n.worker.Service = n.service
+		n.worker.Outbox = handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": n.screen, flow.PagerPlatform: n.screen})
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		for _, wait := range []struct {
+			d    time.Duration
+			want int
+		}{{4 * time.Hour, 0}, {20 * time.Minute, 1}, {time.Hour, 2}} {
+			for range int(wait.d / time.Minute) {
+				time.Sleep(time.Minute)
+				if err := n.worker.Settle(n.t.Context()); err != nil {
+					n.t.Fatal(err)
+				}
+			}
+			rings := 0
+			for id := range n.screen.posts {
+				if strings.HasPrefix(id, "pager/") {
+					rings++
+				}
+			}
+			if rings != wait.want {
+				n.t.Errorf("%v later the pager has rung %d times, want %d", wait.d, rings, wait.want)
+			}
+		}
+	})
+}

@@ -605,6 +605,9 @@ func (s *stepping) climb() {
 			s.mention(name+"/group", c, s.policy.Responders)
 		}
 	}
+	if s.policy.Escalate && s.o.Rung >= 2 {
+		s.post(name+"/pager", Place{Platform: PagerPlatform, Channel: "pager"}, c)
+	}
 	s.o.Rung++
 	next := s.rung(s.o.Rung)
 	if s.o.Rung >= len(s.policy.Ladder) && !s.policy.PageAtNight {

@@ -21,6 +21,7 @@ type Policy struct {
 	Channels         []Route           `yaml:"channels" jsonschema_description:"Where outages are posted; the first that fits a channel is its home."`
 	Deadline         config.Duration   `yaml:"deadline" jsonschema_description:"How long after a change the owner is asked to restore it (default 4h)."`
 	Ladder           []Rung            `yaml:"ladder" jsonschema_description:"Who is reminded when, relative to the deadline."`
+	Escalate         bool              `yaml:"-"` // a pager is set up: reminders from the third rung on go there too
 	RestoreByItself  string            `yaml:"restore_by_itself" jsonschema:"enum=never,enum=at_deadline" jsonschema_description:"never (default): at the deadline somebody is asked. at_deadline: what the bot set, and nobody changed since, is put back."`
 	PageAtNight      bool              `yaml:"page_at_night" jsonschema_description:"Mention the whole group outside opening hours too (default false)."`
 	Ways             []WayToUs         `yaml:"ways" jsonschema_description:"How customers can reach you. Texts name only those that work."`
