@@ -9,6 +9,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -62,6 +64,38 @@ type Request struct {
 	Until     time.Time      // the deadline
 	Zone      *time.Location // the organisation's
 	Resources []Resource     // the catalogue
+}
+
+// TargetsOf checks a request, and returns the targets that it means on one platform, in the order of the catalogue.
+// Those of other platforms are left to them; one that no platform has is an error.
+func (r Request) TargetsOf(platform string) ([]string, error) {
+	if !slices.Contains(Actions(), r.Action) {
+		return nil, fmt.Errorf("plan: unknown action %q", r.Action)
+	}
+	if r.Zone == nil {
+		return nil, fmt.Errorf("plan %s: no time zone", r.Action)
+	}
+	if r.Until.Before(r.From) {
+		return nil, fmt.Errorf("plan %s: it would end before it begins", r.Action)
+	}
+	all := map[string]bool{} // what any platform can do it to
+	var ours []string
+	for _, s := range r.Resources {
+		if s.Action != r.Action {
+			continue
+		}
+		all[s.Target] = true
+		chosen := len(r.Targets) == 0 || slices.Contains(r.Targets, s.Target)
+		if s.Key.Platform() == platform && chosen && !slices.Contains(ours, s.Target) {
+			ours = append(ours, s.Target)
+		}
+	}
+	for _, t := range r.Targets {
+		if !all[t] {
+			return nil, fmt.Errorf("plan %s: no such target %q", r.Action, t)
+		}
+	}
+	return ours, nil
 }
 
 // Platform is where settings live.

@@ -112,31 +112,9 @@ func known(s *string) *change.Value {
 // before Until, days being those of Request.Zone, and its visitors are told: in the order of its page. A day that is
 // known to be closed anyway is left alone, so that it stays closed. Resources of other platforms are left to them.
 func (p *Platform) Plan(r change.Request) ([]change.Step, error) {
-	if !slices.Contains(change.Actions(), r.Action) {
-		return nil, fmt.Errorf("plan: unknown action %q", r.Action)
-	}
-	if r.Zone == nil {
-		return nil, fmt.Errorf("plan %s: no time zone", r.Action)
-	}
-	if r.Until.Before(r.From) {
-		return nil, fmt.Errorf("plan %s: it would end before it begins", r.Action)
-	}
-	all := map[string]bool{} // what any platform can do it to
-	var ours []string
-	for _, s := range r.Resources {
-		if s.Action != r.Action {
-			continue
-		}
-		all[s.Target] = true
-		chosen := len(r.Targets) == 0 || slices.Contains(r.Targets, s.Target)
-		if s.Key.Platform() == platformName && chosen && !slices.Contains(ours, s.Target) {
-			ours = append(ours, s.Target)
-		}
-	}
-	for _, t := range r.Targets {
-		if !all[t] {
-			return nil, fmt.Errorf("plan %s: no such target %q", r.Action, t)
-		}
+	ours, err := r.TargetsOf(platformName)
+	if err != nil {
+		return nil, err
 	}
 	var out []change.Step
 	for _, target := range ours {

@@ -174,31 +174,9 @@ const defaultMessage = "Chat is not available at the moment. Please try again la
 // further weekday is closed that begins before Until; days are those of Request.Zone. Resources of other platforms
 // are left to them.
 func (p *Platform) Plan(r change.Request) ([]change.Step, error) {
-	if !slices.Contains(change.Actions(), r.Action) {
-		return nil, fmt.Errorf("plan: unknown action %q", r.Action)
-	}
-	if r.Zone == nil {
-		return nil, fmt.Errorf("plan %s: no time zone", r.Action)
-	}
-	if r.Until.Before(r.From) {
-		return nil, fmt.Errorf("plan %s: it would end before it begins", r.Action)
-	}
-	all := map[string]bool{} // what any platform can do it to
-	var ours []string
-	for _, s := range r.Resources {
-		if s.Action != r.Action {
-			continue
-		}
-		all[s.Target] = true
-		chosen := len(r.Targets) == 0 || slices.Contains(r.Targets, s.Target)
-		if s.Key.Platform() == platformName && chosen && !slices.Contains(ours, s.Target) {
-			ours = append(ours, s.Target)
-		}
-	}
-	for _, t := range r.Targets {
-		if !all[t] {
-			return nil, fmt.Errorf("plan %s: no such target %q", r.Action, t)
-		}
+	ours, err := r.TargetsOf(platformName)
+	if err != nil {
+		return nil, err
 	}
 	var out []change.Step
 	for _, target := range ours {
