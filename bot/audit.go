@@ -44,7 +44,7 @@ func (f storeFlags) open() (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openStore(dir)
+	return openStore(dir, f.Live, false)
 }
 
 type auditExport struct {

@@ -66,6 +66,9 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 			return err
 		}
 	}
+	if !c.Live {
+		e = e.practice()
+	}
 	st, err := e.open(ctx, dir)
 	if errors.Is(err, store.ErrBusy) {
 		return fmt.Errorf("another Switchback uses this folder; bot outages shows what is open there, or choose another with --data (%w)", err)
@@ -107,9 +110,7 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	defer served.Wait()
 	defer stopServing()
 	served.Go(func() {
-		if e.RedisURL != "" { // whoever wants to look asks Redis
-			return
-		}
+		// With Redis too: who looks asks Redis, and sees by the socket whose practice company it is.
 		if err := store.Serve(serving, dir, st, log); err != nil {
 			log.Warn().Err(err).Msg("no socket: bot outages works only while chat is closed")
 		}

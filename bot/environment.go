@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"github.com/caarlos0/env/v11"
@@ -52,6 +53,13 @@ func (e environment) open(ctx context.Context, dir string) (store.Store, error) 
 	return store.OpenRedis(ctx, store.RedisConfig{
 		URL: e.RedisURL, Cluster: e.RedisCluster, Prefix: e.RedisPrefix, CAFile: e.RedisCAFile, Durability: e.RedisDurability,
 	})
+}
+
+// practice is the environment of a practice company: in the same Redis it is kept apart, so that nobody who practises gets
+// hold of real work.
+func (e environment) practice() environment {
+	e.RedisPrefix = strings.TrimPrefix(e.RedisPrefix+"-practice", "-")
+	return e
 }
 
 // pager is where reminders ring; nil means nowhere.

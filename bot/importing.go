@@ -31,13 +31,13 @@ type bench struct {
 	tree    tree.Tree
 	book    []byte
 	store   store.Store
-	alone   bool // no other process works on the store
+	able    bool // this process may change settings itself: another one that has the folder would have to
 	service *flow.Service
 	me      flow.Person
 }
 
-// open opens the folder, or reaches the bot that has it open. A folder in which nothing is kept is an error, unless
-// fresh says that a new one will do.
+// open opens Redis where its address is given, else the folder, or reaches the bot that has it open. A folder in which
+// nothing is kept is an error, unless fresh says that a new one will do.
 func (f benchFlags) open(fresh bool) (*bench, error) {
 	b := &bench{}
 	var err error
@@ -51,16 +51,26 @@ func (f benchFlags) open(fresh bool) (*bench, error) {
 		return nil, err
 	}
 	b.org.Policy, b.me = operator(b.org.Policy)
-	open := openStore
-	if fresh {
-		open = store.OpenOrDial
-	}
-	if b.store, err = open(b.dir); err != nil {
+	if b.store, err = openStore(b.dir, f.Live, fresh); err != nil {
 		return nil, err
 	}
-	_, b.alone = b.store.(*store.File)
+	switch b.store.(type) {
+	case *store.File:
+		b.able = true
+	case *store.Redis:
+		b.able = f.Live || !running(b.dir) // a practice company belongs to the process that runs it
+	}
 	b.on(nil)
 	return b, nil
+}
+
+// running reports whether a bot works on the folder.
+func running(dir string) bool {
+	other, err := store.Dial(dir)
+	if err == nil {
+		_ = other.Close()
+	}
+	return err == nil
 }
 
 // on gives the bench the platforms where settings live.
@@ -85,8 +95,8 @@ func (b *bench) event(what flow.What) flow.Event {
 }
 
 // operator returns the policy under which a command decides, and who runs it: "terminal:" and the name that the
-// operating system knows. The right comes from the folder: it is readable by its owner alone, and whoever can open it
-// could change everything in it with any tool. So the operator is a responder, for this process only: the running bot
+// operating system knows. The right comes from the folder, or from the address of Redis: whoever can open the store could
+// change everything in it with any tool. So the operator is a responder, for this process only: the running bot
 // goes on asking everybody who they are.
 func operator(p flow.Policy) (flow.Policy, flow.Person) {
 	name := "uid " + strconv.Itoa(os.Getuid())

@@ -44,7 +44,12 @@ func bot(t *testing.T, args ...string) *exec.Cmd {
 
 func chat(t *testing.T, dir string) *process {
 	t.Helper()
-	cmd := bot(t, "chat", "--data", dir)
+	return begin(t, bot(t, "chat", "--data", dir))
+}
+
+// begin starts a process that is typed to.
+func begin(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

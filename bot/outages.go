@@ -15,9 +15,8 @@ import (
 )
 
 type outagesCommand struct {
-	Data   string `help:"Folder that keeps everything." default:"${data_dir}" type:"path"`
-	Config string `help:"Organisation document whose folder is meant, without --data." default:"${config_file}" type:"path"`
-	JSON   bool   `help:"Print everything as JSON."`
+	storeFlags
+	JSON bool `help:"Print everything as JSON."`
 }
 
 // openOutage is an outage with its record, as --json prints it.
@@ -32,11 +31,7 @@ func (c outagesCommand) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	dir, err := chatFolder(c.Data, org.Name)
-	if err != nil {
-		return err
-	}
-	st, err := openStore(dir)
+	st, err := c.open()
 	if err != nil {
 		return err
 	}
@@ -76,18 +71,22 @@ func (c outagesCommand) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// openStore opens Redis where its address is given, else the folder's file, or asks the bot that has it.
-func openStore(dir string) (store.Store, error) {
+// openStore opens Redis where its address is given, else the folder's file, or asks the bot that has it. A folder in which
+// nothing is kept is an error, unless fresh says that a new one will do. Live is the real company's part of a Redis.
+func openStore(dir string, live, fresh bool) (store.Store, error) {
 	e, err := readEnvironment()
 	if err != nil {
 		return nil, err
 	}
 	if e.RedisURL != "" {
+		if !live {
+			e = e.practice()
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		return e.open(ctx, dir)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "store.db")); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "store.db")); !fresh && errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("nothing is kept in %s; name another folder with --data", dir)
 	}
 	return store.OpenOrDial(dir)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,7 +24,8 @@ type pruneCommand struct {
 func (pruneCommand) Help() string {
 	return `Removes outages that ended before a date, with their values from before, the conversations that led to them, and their
 part of the audit log; and conversations of before that led to nothing. What is open always stays. The audit log says
-afterwards what was removed and by whom; export it first if you have to keep it. The bot must not be running.`
+afterwards what was removed and by whom; export it first if you have to keep it. Where everything is kept in a folder the
+bot must not be running; with Redis it may.`
 }
 
 // Run says what it would remove, asks, and removes it.
@@ -37,24 +37,16 @@ func (c pruneCommand) Run(ctx context.Context, s streams) error {
 	if before.After(time.Now()) {
 		return fmt.Errorf("--before: %s lies in the future", c.Before)
 	}
-	dir, err := c.folder()
+	st, err := c.open() // says so where there is none, and makes none
 	if err != nil {
 		return err
 	}
-	if st, err := openStore(dir); err != nil { // says so where there is none, and makes none
-		return err
-	} else if err := st.Close(); err != nil {
-		return err
+	defer st.Close()
+	f, ok := st.(pruner)
+	if !ok {
+		return fmt.Errorf("the bot is running: stop it first, so that nothing is removed under its hands (%w)", store.ErrBusy)
 	}
-	f, err := store.Open(dir)
-	if errors.Is(err, store.ErrBusy) {
-		return fmt.Errorf("the bot is running: stop it first, so that nothing is removed under its hands (%w)", err)
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	p, err := prunable(ctx, f, before)
+	p, err := prunable(ctx, st, before)
 	if err != nil {
 		return err
 	}
@@ -81,6 +73,11 @@ func (c pruneCommand) Run(ctx context.Context, s streams) error {
 	}
 	_, err = fmt.Fprintf(s.out, "Removed: %d outages, %d conversations, %d documents, %d entries of the audit log.\n", len(p.outages), len(p.walks), len(p.docs), n)
 	return err
+}
+
+// pruner is a store from which something may be taken away.
+type pruner interface {
+	Prune(ctx context.Context, docs []store.Check, logs []string, said store.Entry) (int, error)
 }
 
 // pruning is what can be removed.
@@ -227,7 +224,7 @@ func (p *pruning) find(ctx context.Context, st store.Store, names, gone map[stri
 }
 
 // remove removes it and leaves a word about it in the audit log.
-func (p *pruning) remove(ctx context.Context, f *store.File) (int, error) {
+func (p *pruning) remove(ctx context.Context, f pruner) (int, error) {
 	_, by := operator(flow.Policy{})
 	ids := make([]string, len(p.outages))
 	for i, o := range p.outages {

@@ -24,7 +24,6 @@ import (
 )
 
 const (
-	driveLease = 30 * time.Second
 	lookAgain  = 50 * time.Millisecond
 	stuckAfter = 2 * time.Minute // without any progress
 )
@@ -188,7 +187,7 @@ func (j *restoring) run(ctx context.Context, yes bool) error {
 // reach makes sure that this process can set what it would have to set, before anything begins.
 func (j *restoring) reach(r change.Record) error {
 	for _, st := range r.Steps {
-		if _, err := j.platforms.For(st.Key); j.alone && st.Open() && st.Way != change.Guided && err != nil {
+		if _, err := j.platforms.For(st.Key); j.able && st.Open() && st.Way != change.Guided && err != nil {
 			return fmt.Errorf("nothing was changed: the organisation document does not say how to reach %s, %s: %w", st.Label, st.Name, err)
 		}
 	}
@@ -306,8 +305,8 @@ func (j *restoring) press(ctx context.Context, a flow.Action, fields map[string]
 	return reply, nil
 }
 
-// settle returns when the bot has nothing left to do for the outage: this process does it where it is alone, else the
-// one that has the folder.
+// settle returns when the bot has nothing left to do for the outage: this process does it where it may, else the one that
+// has the folder. On Redis it is one of those that may, beside the running ones.
 func (j *restoring) settle(ctx context.Context) (flow.Outage, change.Record, error) {
 	var last uint64
 	moved := time.Now()
@@ -322,7 +321,7 @@ func (j *restoring) settle(ctx context.Context) (flow.Outage, change.Record, err
 		if time.Since(moved) > stuckAfter {
 			return o.Value, r.Value, fmt.Errorf("%s: nothing has moved for %s. What was asked for is on record and goes on by itself once the bot works again", j.id, stuckAfter)
 		}
-		if j.alone {
+		if j.able {
 			if err := j.drive(ctx); err != nil {
 				return o.Value, r.Value, err
 			}
@@ -335,20 +334,15 @@ func (j *restoring) settle(ctx context.Context) (flow.Outage, change.Record, err
 	}
 }
 
-// drive lets the engine work on this outage. Everything else that is due waits for the bot.
+// drive lets the engine work on this outage, under a lease as in the running bot: of two only one does. Everything else
+// that is due waits for the bot.
 func (j *restoring) drive(ctx context.Context) error {
-	claims, err := j.kept().Claim(ctx, driveLease, 1000)
-	if err != nil {
+	c, ok, err := j.kept().Take(ctx, flow.DriveTimer(j.id), flow.ClaimFor)
+	if err != nil || !ok {
 		return err
 	}
-	for _, c := range claims {
-		if c.ID == flow.DriveTimer(j.id) {
-			if _, err := j.service.Due(ctx, c); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	_, err = j.service.Due(ctx, c)
+	return err
 }
 
 // questions puts each open question once, and reports whether one was answered.

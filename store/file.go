@@ -223,6 +223,11 @@ func (f *File) Health(ctx context.Context) (Health, error) {
 
 // Claim implements Store. It writes nothing.
 func (f *File) Claim(ctx context.Context, life time.Duration, n int) ([]Claim, error) {
+	return f.lease(ctx, life, n, "")
+}
+
+// lease claims timers: all that are due, or the one that is named.
+func (f *File) lease(ctx context.Context, life time.Duration, n int, only string) ([]Claim, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	type candidate struct {
@@ -233,6 +238,9 @@ func (f *File) Claim(ctx context.Context, life time.Duration, n int) ([]Claim, e
 	var found []candidate
 	err := f.view(ctx, func(tx *bolt.Tx) {
 		for id, at := range timers(tx).until(now.UnixMilli()) {
+			if only != "" && id != only {
+				continue
+			}
 			due := at
 			if l, ok := f.leases[id]; ok {
 				if l.until.After(now) {

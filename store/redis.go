@@ -30,8 +30,8 @@ import (
 //	p audit     stream: <ID>-0 → at (milliseconds since 1970), log, data
 //	p op:<op>   string: counter, space, nonce of the commit that did it
 //
-// A Redis user needs no more than this, and in a cluster +cluster|slots. CONFIG tells how often data go to the disk, and
-// may be missing:
+// A Redis user needs no more than this, and in a cluster +cluster|slots; to prune, +xdel too. CONFIG tells how often data
+// go to the disk, and may be missing:
 //
 //	~{switchback:<name>}:* resetchannels -@all +evalsha +eval +hello +ping +info +config|get +wait +time +exists +get +set
 //	+del +hset +hsetnx +hget +hmget +hdel +hlen +zadd +zrem +zscore +zcard +zrangebyscore +zrangebylex +xadd +xlen +xrange
@@ -232,9 +232,14 @@ func (r *Redis) look(ctx context.Context, docs []string, what string, args ...an
 
 // Claim implements Store. Redis' own clock says what is due.
 func (r *Redis) Claim(ctx context.Context, life time.Duration, n int) ([]Claim, error) {
+	return r.lease(ctx, life, n, "")
+}
+
+// lease claims timers: all that are due, or the one that is named.
+func (r *Redis) lease(ctx context.Context, life time.Duration, n int, only string) ([]Claim, error) {
 	seen := r.seen.Load()
 	keys := []string{r.prefix + metaKey, r.prefix + dueKey, r.prefix + leaseKey}
-	reply, _, err := r.run(ctx, r.claim, 0, keys, r.lineage, seen, redisSchema, wholeMillis(life), max(0, n))
+	reply, _, err := r.run(ctx, r.claim, 0, keys, r.lineage, seen, redisSchema, wholeMillis(life), max(0, n), only)
 	if err == nil {
 		_, err = r.outcome(reply, seen)
 	}
@@ -267,6 +272,7 @@ type scriptCommit struct {
 	Deletes []scriptTarget `json:"deletes,omitempty"`
 	Timers  []scriptTimer  `json:"timers,omitempty"`
 	Logs    []string       `json:"logs,omitempty"`
+	Forget  []string       `json:"forget,omitempty"` // IDs of audit entries to delete
 }
 
 type scriptLease struct {
@@ -293,6 +299,11 @@ type scriptTimer struct {
 
 // Commit implements Store. Where there are replicas and none confirms within a second it returns ErrNotDurable.
 func (r *Redis) Commit(ctx context.Context, c Commit) (uint64, error) {
+	return r.carryOut(ctx, c, nil)
+}
+
+// carryOut is Commit, which besides deletes the entries of the audit log with these IDs.
+func (r *Redis) carryOut(ctx context.Context, c Commit, forget []string) (uint64, error) {
 	if err := c.check(); err != nil {
 		return 0, err
 	}
@@ -300,7 +311,7 @@ func (r *Redis) Commit(ctx context.Context, c Commit) (uint64, error) {
 		return 0, fmt.Errorf("commit: %w", explainRedis(err))
 	}
 	seen := r.seen.Load()
-	keys, args, err := r.encode(c, seen)
+	keys, args, err := r.encode(c, forget, seen)
 	if err != nil {
 		return 0, fmt.Errorf("commit: %w", err)
 	}
@@ -344,12 +355,12 @@ func (r *Redis) note(err error) {
 }
 
 // encode returns the keys and arguments of the script.
-func (r *Redis) encode(c Commit, seen uint64) (keys []string, args []any, err error) {
+func (r *Redis) encode(c Commit, forget []string, seen uint64) (keys []string, args []any, err error) {
 	keys = []string{
 		r.prefix + metaKey, r.prefix + keysKey, r.prefix + dueKey, r.prefix + leaseKey, r.prefix + auditKey,
 		r.prefix + opKey + c.Op,
 	}
-	s := scriptCommit{Lineage: r.lineage, Seen: seen, Schema: redisSchema, Nonce: c.Nonce}
+	s := scriptCommit{Lineage: r.lineage, Seen: seen, Schema: redisSchema, Nonce: c.Nonce, Forget: forget}
 	if c.Op != "" {
 		s.OpLife = max(1, wholeMillis(c.opLife()))
 	}

@@ -3,12 +3,9 @@ package flow_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -17,42 +14,13 @@ import (
 	"switchback/bot/flow"
 	"switchback/bot/tree"
 	"switchback/store"
+	"switchback/store/storetest"
 )
 
 // redisURL starts a redis-server that dies with the test, and returns its address.
 func redisURL(t *testing.T) config.Secret {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("redis-server is missing")
-		}
-		t.Skip("redis-server is missing")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = l.Close()
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", t.TempDir())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	url := config.Secret("redis://127.0.0.1:" + port)
-	for range 100 {
-		if s, err := store.OpenRedis(t.Context(), store.RedisConfig{URL: url, Prefix: "probe"}); err == nil {
-			_ = s.Close()
-			return url
-		}
-		time.Sleep(50 * time.Millisecond) // a server of its own starts in its own time
-	}
-	t.Fatal("redis-server does not answer")
-	return ""
+	return config.Secret(storetest.Redis(t))
 }
 
 func onRedis(url config.Secret, prefix string) func(t *testing.T) store.Store {

@@ -1,7 +1,8 @@
 -- Leases timers that are due, oldest first. Where none is, nothing is written.
 --
 -- KEYS: meta, due, lease.
--- ARGV: lineage, the highest counter seen, the schema known, the lease in milliseconds, how many timers at most.
+-- ARGV: lineage, the highest counter seen, the schema known, the lease in milliseconds, how many timers at most, and
+-- which one alone is wanted; empty: any.
 -- Answers status, text, lineage, schema, counter, then id, time and token of each timer.
 local meta = redis.call('HMGET', KEYS[1], 'lineage', 'schema', 'counter', 'fence')
 local answer = {'done', '', meta[1] or '', meta[2] or '0', meta[3] or '0'}
@@ -18,7 +19,15 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, ARGV[5])
+local due = {}
+if ARGV[6] == '' then
+  due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', 0, ARGV[5])
+else
+  local at = redis.call('ZSCORE', KEYS[2], ARGV[6])
+  if at and tonumber(at) <= now then
+    due = {ARGV[6], at}
+  end
+end
 if #due == 0 then
   return answer
 end

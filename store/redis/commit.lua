@@ -94,6 +94,9 @@ end
 if commit.logs then
   redis.call('HSET', KEYS[1], 'audit', string.format('%d', id))
 end
+for i = 1, #(commit.forget or {}), 1000 do -- as many as fit on Lua's stack
+  redis.call('XDEL', KEYS[5], unpack(commit.forget, i, math.min(i + 999, #commit.forget)))
+end
 if commit.nonce then
   redis.call('SET', KEYS[6], version .. ' ' .. commit.nonce, 'PX', commit.op_life)
 end
