@@ -23,6 +23,7 @@ import (
 //	open:<id>        marks an open outage            lock:<key>    which outage holds a resource
 //	walk:<id>        a walk                          at:<person>   the walk that a person is in the middle of
 //	in:<id>          work taken in and not done      playbook:<version>
+//	draft:<event>    a form that came too late to be opened, for a day
 //	left:<key>       what an ended outage left on the platform, and what was there before it
 //	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
 type Flow struct{ Store Store }
@@ -40,6 +41,7 @@ const (
 	outDoc      = "out:"
 	sentDoc     = "sent:"
 	leftDoc     = "left:"
+	draftDoc    = "draft:"
 )
 
 // decode reads one document; an absent one is the zero value at version 0.
@@ -188,6 +190,11 @@ func (f Flow) Playbook(ctx context.Context, version string) ([]byte, error) {
 		return nil, err
 	}
 	return docs[0].Data, nil
+}
+
+// Draft returns a form that came too late to be opened.
+func (f Flow) Draft(ctx context.Context, id string) (flow.Doc[flow.Draft], error) {
+	return get[flow.Draft](ctx, f.Store, draftDoc+id)
 }
 
 // Work returns one piece of work.
@@ -347,6 +354,9 @@ func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 		b.put(outDoc+p.Place.Lane()+"\n"+p.ID, 0, p)
 		timers.set(flow.LaneTimers+p.Place.Lane(), time.Now().Truncate(time.Millisecond)) // due at once, whatever a store rounds to
 	}
+	if err := f.buildDraft(ctx, b, s); err != nil {
+		return err
+	}
 	b.commit.Timers = timers.list
 	for _, e := range s.Audit {
 		b.commit.Audit = append(b.commit.Audit, Entry{Log: e.Log, Data: e.Data})
@@ -389,6 +399,20 @@ func (f Flow) buildOutage(ctx context.Context, b *builder, s flow.Save) error {
 		b.remove(d.Key, d.Version)
 	}
 	return nil
+}
+
+func (f Flow) buildDraft(ctx context.Context, b *builder, s flow.Save) error {
+	if s.Draft != nil {
+		b.put(draftDoc+s.Draft.ID, 0, s.Draft)
+	}
+	if s.Dropped == "" {
+		return nil
+	}
+	docs, err := f.Store.Get(ctx, draftDoc+s.Dropped)
+	if err == nil {
+		b.remove(docs[0].Key, docs[0].Version)
+	}
+	return err
 }
 
 // buildLeft keeps, or forgets, what an outage leaves behind.

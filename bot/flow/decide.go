@@ -61,7 +61,52 @@ func (b *batch) id() string {
 }
 
 func (b *batch) post(s Show) {
-	b.save.Posts = append(b.save.Posts, Post{ID: b.id(), Place: s.Place, Message: s.Message, Card: s.Card, Quiet: s.Quiet, Mention: s.Mention})
+	p := Post{ID: b.id(), Place: s.Place, Message: s.Message, Card: s.Card, Quiet: s.Quiet, Mention: s.Mention}
+	if p.Place == private(b.event) {
+		p.Reply = b.event.Reply
+	}
+	b.save.Posts = append(b.save.Posts, p)
+}
+
+// form opens a form on the surface that waits for it. Where none does any more, a card offers it, as it was filled in.
+func (b *batch) form(f Form) {
+	if b.event.Until.After(time.Now()) {
+		b.reply.Form = &f.Card
+		return
+	}
+	press, ok := b.event.What.(Press)
+	if !ok {
+		return
+	}
+	open := press.Action
+	open.Verb, open.Arg = reopen, b.event.ID
+	b.save.Draft = &Draft{ID: b.event.ID, By: b.event.By.ID, Card: f.Card}
+	b.save.Timers = append(b.save.Timers, Timer{draftTimers + b.event.ID, b.event.At.Add(walkLife)})
+	c := card.Card{Title: f.Card.Title, Text: []string{"Nothing was changed yet. What you typed is kept."}}
+	for _, in := range f.Card.Form.Inputs {
+		if in.Error != "" {
+			c.Text = append(c.Text, in.Label+": "+in.Error)
+		}
+	}
+	c.Buttons = []card.Button{{Label: "Open the form", Style: card.Primary, Opens: true, Action: open.Encode()}}
+	b.post(Show{Message: "note:" + b.event.ID, Place: private(b.event), Card: c})
+}
+
+// reopen is the verb of a button that opens a form which came too late.
+const reopen = "reopen"
+
+// reopened opens a form that came too late, for the person it was meant for.
+func (s *Service) reopened(ctx context.Context, b *batch, id string) error {
+	d, err := s.store.Draft(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.Version == 0 || d.Value.By != b.event.By.ID {
+		b.gone()
+		return nil
+	}
+	b.form(Form{d.Value.Card})
+	return nil
 }
 
 // decide loads, decides and saves, again while others overtake it, and then carries out what has to be done at once.
@@ -156,7 +201,7 @@ func (s *Service) after(ctx context.Context, b *batch) {
 			continue // under a lease: the worker claims it
 		}
 		s.running.Go(func() {
-			if _, err := s.work(ctx, w.ID, nil); err != nil {
+			if _, err := s.work(ctx, w.ID, nil, time.Time{}); err != nil {
 				zerolog.Ctx(ctx).Error().Err(err).Str("work", w.ID).Msg("will be taken up again")
 			}
 		})
@@ -179,6 +224,9 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 		return err
 	}
 	e.Desk = desk
+	if p, ok := e.What.(Press); ok && p.Action.Verb == reopen {
+		return s.reopened(ctx, b, p.Action.Arg)
+	}
 	switch {
 	case to.walk != "":
 		return s.onWalk(ctx, b, to.walk)
@@ -301,7 +349,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 		case Show:
 			b.post(f)
 		case Form:
-			b.reply.Form = &f.Card
+			b.form(f)
 		case List:
 			b.task(Task{Walk: next.ID, By: b.event.By, Place: b.event.Place, List: &f})
 		case Read:
@@ -329,6 +377,7 @@ func (s *Service) playbookOf(w Walk) []byte {
 }
 
 func (b *batch) task(t Task) {
+	t.Reply = b.event.Reply
 	b.save.Work = append(b.save.Work, Work{ID: b.id(), Task: &t, After: b.event.At.Add(takeover)})
 }
 
@@ -398,7 +447,7 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 		case Show:
 			b.post(f)
 		case Form:
-			b.reply.Form = &f.Card
+			b.form(f)
 		case Read:
 			b.task(Task{Outage: next.ID, By: e.By, Place: e.Place, Read: &f})
 		case Remind:

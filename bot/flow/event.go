@@ -22,12 +22,21 @@ type Person struct {
 }
 
 // Place is where a card is shown. Thread names the message (by our own id) whose thread it is; Person is set where
-// only one person sees it.
+// only one person sees it: in a channel, or without one directly.
 type Place struct {
 	Platform string `json:"platform"`
 	Channel  string `json:"channel,omitzero"`
 	Thread   string `json:"thread,omitzero"`
+	In       string `json:"in,omitzero"`     // the thread in which it was typed or pressed, by the platform's own name
 	Person   string `json:"person,omitzero"` // an account
+}
+
+// Capability is a way of answering an event that its chat platform lends for a while. Whoever has it can write in the
+// bot's name, so it lies in the store only as long as what it serves, and nowhere else.
+type Capability struct {
+	URL     string    `json:"url"`
+	Message string    `json:"message,omitzero"` // our id of the message that was pressed, where it can be replaced
+	Ends    time.Time `json:"ends"`
 }
 
 // PagerPlatform is the place of reminders that a pager should ring for.
@@ -39,8 +48,10 @@ type Event struct {
 	At    time.Time
 	By    Person
 	Place Place
+	Reply *Capability // nil: the platform lent none
 	What  What
-	Desk  Desk // filled in by the Service for each decision, never stored
+	Desk  Desk      // filled in by the Service for each decision, never stored
+	Until time.Time // how long the surface waits for a form, never stored; after it a card offers the form
 }
 
 // Desk is what lies on the desk beside an event: the other documents that a decision looks at.
@@ -225,6 +236,7 @@ type envelope struct {
 	At    time.Time       `json:"at"`
 	By    Person          `json:"by"`
 	Place Place           `json:"place"`
+	Reply *Capability     `json:"reply,omitzero"`
 	Kind  string          `json:"kind"`
 	What  json.RawMessage `json:"what"`
 }
@@ -235,7 +247,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(envelope{e.ID, e.At, e.By, e.Place, fmt.Sprintf("%T", e.What), what})
+	return json.Marshal(envelope{e.ID, e.At, e.By, e.Place, e.Reply, fmt.Sprintf("%T", e.What), what})
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -248,7 +260,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return fmt.Errorf("event %s: %w", in.ID, err)
 	}
-	*e = Event{ID: in.ID, At: in.At, By: in.By, Place: in.Place, What: what}
+	*e = Event{ID: in.ID, At: in.At, By: in.By, Place: in.Place, Reply: in.Reply, What: what}
 	return nil
 }
 

@@ -87,7 +87,7 @@ func (s *Service) Accept(ctx context.Context, e Event) (<-chan Reply, error) {
 	ctx = context.WithoutCancel(ctx)
 	s.running.Go(func() {
 		defer close(done)
-		if reply, err := s.work(ctx, e.ID, nil); err != nil {
+		if reply, err := s.work(ctx, e.ID, nil, e.Until); err != nil {
 			zerolog.Ctx(ctx).Error().Err(err).Str("event", e.ID).Msg("will be taken up again")
 		} else {
 			done <- reply
@@ -106,7 +106,7 @@ func (s *Service) Recover(ctx context.Context) error {
 		if strings.HasPrefix(id, drivePrefix) { // needs a lease: its timer is due
 			continue
 		}
-		if _, err := s.work(ctx, id, nil); err != nil { // its timer brings it back; the others go on
+		if _, err := s.work(ctx, id, nil, time.Time{}); err != nil { // its timer brings it back; the others go on
 			zerolog.Ctx(ctx).Error().Err(err).Str("work", id).Msg("will be taken up again")
 		}
 	}
@@ -122,8 +122,11 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 		if outage, ok := strings.CutPrefix(id, drivePrefix); ok {
 			return true, s.drive(ctx, outage, c)
 		}
-		_, err := s.work(ctx, id, &c)
+		_, err := s.work(ctx, id, &c, time.Time{})
 		return true, err
+	}
+	if id, ok := strings.CutPrefix(c.ID, draftTimers); ok {
+		return true, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}, Dropped: id})
 	}
 	kind, doc, name := splitTimer(c.ID)
 	if kind != walkTimers && kind != outageTimers {
@@ -138,8 +141,9 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 	return true, err
 }
 
-// work does one piece of work, and what follows from it at once. A timer that outlived its work is removed.
-func (s *Service) work(ctx context.Context, id string, c *Claim) (Reply, error) {
+// work does one piece of work, and what follows from it at once. A timer that outlived its work is removed. A form is
+// opened by a surface that waits until then.
+func (s *Service) work(ctx context.Context, id string, c *Claim, until time.Time) (Reply, error) {
 	w, err := s.store.Work(ctx, id)
 	if err != nil {
 		return Reply{}, fmt.Errorf("load work %s: %w", id, err)
@@ -154,7 +158,9 @@ func (s *Service) work(ctx context.Context, id string, c *Claim) (Reply, error) 
 		e := s.find(ctx, id, *w.Value.Task)
 		return s.decide(ctx, e, subject{w.Value.Task.Walk, w.Value.Task.Outage}, w, nil)
 	case w.Value.Event != nil:
-		return s.decide(ctx, *w.Value.Event, subjectOf(*w.Value.Event), w, nil)
+		e := *w.Value.Event
+		e.Until = until
+		return s.decide(ctx, e, subjectOf(e), w, nil)
 	}
 	return Reply{}, fmt.Errorf("work %s says nothing", id)
 }
@@ -163,7 +169,7 @@ func (s *Service) work(ctx context.Context, id string, c *Claim) (Reply, error) 
 func (s *Service) find(ctx context.Context, id string, t Task) Event {
 	ctx, cancel := context.WithTimeout(ctx, ioLimit)
 	defer cancel()
-	e := Event{ID: id, By: t.By, Place: t.Place}
+	e := Event{ID: id, By: t.By, Place: t.Place, Reply: t.Reply}
 	if t.List != nil {
 		e.What = s.list(ctx, *t.List)
 	} else {

@@ -46,6 +46,8 @@ type Store interface {
 	Current(ctx context.Context, person string) (string, error)
 	// Playbook returns the bytes of a version in use; nil means that it is not kept.
 	Playbook(ctx context.Context, version string) ([]byte, error)
+	// Draft returns a form that came too late to be opened. Version 0 means that it is not kept any more.
+	Draft(ctx context.Context, id string) (Doc[Draft], error)
 	Work(ctx context.Context, id string) (Doc[Work], error)
 	// Pending lists the ids of all work that is not done.
 	Pending(ctx context.Context) ([]string, error)
@@ -75,6 +77,8 @@ type Save struct {
 	Work     []Work
 	Done     *Doc[Work]
 	Posts    []Post
+	Draft    *Draft // a form that came too late to be opened
+	Dropped  string // the id of a draft that nobody opened for a day
 	Timers   []Timer
 	Audit    []Entry
 }
@@ -93,22 +97,32 @@ type Work struct {
 
 // Task asks the platforms something for a walk or an outage.
 type Task struct {
-	Walk   string `json:"walk,omitzero"`
-	Outage string `json:"outage,omitzero"`
-	By     Person `json:"by"`
-	Place  Place  `json:"place"`
-	List   *List  `json:"list,omitzero"`
-	Read   *Read  `json:"read,omitzero"`
+	Walk   string      `json:"walk,omitzero"`
+	Outage string      `json:"outage,omitzero"`
+	By     Person      `json:"by"`
+	Place  Place       `json:"place"`
+	Reply  *Capability `json:"reply,omitzero"`
+	List   *List       `json:"list,omitzero"`
+	Read   *Read       `json:"read,omitzero"`
 }
 
 // Post is one card on its way to a place.
 type Post struct {
-	ID      string    `json:"id"`
-	Place   Place     `json:"place"`
-	Message string    `json:"message"`
-	Card    card.Card `json:"card"`
-	Quiet   bool      `json:"quiet,omitzero"`
-	Mention []string  `json:"mention,omitzero"`
+	ID      string      `json:"id"`
+	Place   Place       `json:"place"`
+	Message string      `json:"message"`
+	Card    card.Card   `json:"card"`
+	Quiet   bool        `json:"quiet,omitzero"`
+	Mention []string    `json:"mention,omitzero"`
+	Reply   *Capability `json:"reply,omitzero"` // nil: it is sent like any other message
+}
+
+// Draft is a form that its surface no longer waited for, with what was typed into it: a card offers to open it. Its id
+// is that of the event that it answers.
+type Draft struct {
+	ID   string    `json:"id"`
+	By   string    `json:"by"` // the person's id; nobody else may open it
+	Card card.Card `json:"card"`
 }
 
 // Sent is where a message went, so that it can be edited.
@@ -136,6 +150,7 @@ const (
 	walkTimers   = "walk/"
 	outageTimers = "outage/"
 	workTimers   = "work/"
+	draftTimers  = "draft/"
 	// LaneTimers are the outbox's.
 	LaneTimers = "lane/"
 )

@@ -79,7 +79,7 @@ func NewWalk(t tree.Tree, path []string, e Event) Walk {
 
 // private is where only the person of an event sees a card.
 func private(e Event) Place {
-	return Place{Platform: e.Place.Platform, Channel: e.Place.Channel, Person: e.By.Account}
+	return Place{Platform: e.Place.Platform, Channel: e.Place.Channel, In: e.Place.In, Person: e.By.Account}
 }
 
 func (w Walk) at() string { return w.Path[len(w.Path)-1] }

@@ -24,6 +24,9 @@ import (
 // Platform is the name of this chat platform in places and accounts.
 const Platform = "terminal"
 
+// formWait is how long somebody at a terminal waits for a form: until it is there.
+const formWait = time.Hour
+
 // Flow is what the terminal needs of flow.Service.
 type Flow interface {
 	Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error)
@@ -281,6 +284,7 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 	e := flow.Event{
 		ID: fmt.Sprintf("%s/%d", t.config.Session, t.events), At: time.Now(), By: flow.Person{Account: account, Member: t.config.Trust},
 		Place: flow.Place{Platform: Platform, Channel: t.config.Channel}, What: what,
+		Until: time.Now().Add(formWait),
 	}
 	reply, err := t.config.Flow.Accept(ctx, e)
 	if err != nil {
