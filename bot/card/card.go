@@ -23,9 +23,10 @@ type Card struct {
 	Title   string   `json:"title"`          // the headline: the customers' truth
 	Text    []string `json:"text,omitzero"`  // paragraphs
 	Facts   []Fact   `json:"facts,omitzero"`
-	Notes   []string `json:"notes,omitzero"` // small print under the facts
-	Keep    bool     `json:"keep,omitzero"`  // to be kept rather than read: a copy of the values from before
-	Form    *Form    `json:"form,omitzero"`  // not nil: the card asks for input
+	Notes   []string `json:"notes,omitzero"`   // small print under the facts
+	Keep    bool     `json:"keep,omitzero"`    // to be kept rather than read: a copy of the values from before
+	Outside string   `json:"outside,omitzero"` // all that is shown where people of other organisations read along; empty: nothing
+	Form    *Form    `json:"form,omitzero"`    // not nil: the card asks for input
 	Buttons []Button `json:"buttons,omitzero"`
 }
 

@@ -29,6 +29,16 @@ func mark(layout rune, t time.Time) string {
 
 var marks = regexp.MustCompile("\x02([cd])(-?[0-9]{1,12})\x03")
 
+// Channel marks a channel by the id that its chat platform gave it: a renderer shows its name.
+func Channel(id string) string { return "\x02#" + id + "\x03" }
+
+var channels = regexp.MustCompile("\x02#([^\x02\x03]{1,200})\x03")
+
+// Channels replaces the marked channels in s by what draw makes of their ids.
+func Channels(s string, draw func(id string) string) string {
+	return channels.ReplaceAllStringFunc(s, func(m string) string { return draw(m[2 : len(m)-1]) })
+}
+
 // Times replaces the marks in s by what draw makes of them; withDate tells whether the date is wanted too.
 func Times(s string, draw func(t time.Time, withDate bool) string) string {
 	return marks.ReplaceAllStringFunc(s, func(m string) string {
@@ -40,8 +50,9 @@ func Times(s string, draw func(t time.Time, withDate bool) string) string {
 	})
 }
 
-// In replaces the marks in s by times in zone.
+// In replaces the marks in s by times in zone, and by the ids of channels.
 func In(s string, zone *time.Location) string {
+	s = Channels(s, func(id string) string { return id })
 	return Times(s, func(t time.Time, withDate bool) string {
 		if withDate {
 			return t.In(zone).Format("Mon 2 Jan 15:04")

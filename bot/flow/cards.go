@@ -342,7 +342,13 @@ func overCard(w Walk) card.Card {
 }
 
 func refuseCard(p Policy, who Person) card.Card {
-	if len(p.Responders) == 0 {
+	if who.Unknown != "" {
+		return card.Card{
+			Tone: card.Warning, Title: "I cannot find out right now whether you are one of the responders",
+			Text: []string{capitalised(who.Unknown) + ". " + list(at(p.responders())) + " can do it. Nothing was changed."},
+		}
+	}
+	if len(p.responders()) == 0 {
 		platform, id, _ := strings.Cut(who.Account, ":")
 		name := strings.TrimPrefix(who.Name, "@")
 		c := card.Card{Tone: card.Warning, Title: "Nobody may confirm a change yet", Text: []string{"The organisation document names no responders. Add to it, and start the bot again:"}}
@@ -352,15 +358,18 @@ func refuseCard(p Policy, who Person) card.Card {
 		c.Text = append(c.Text, "responders: ["+name+"]", "Nothing was changed.")
 		return c
 	}
-	ask := list(at(p.Responders))
+	ask := list(at(p.responders()))
 	if p.Backup != "" {
 		ask = "@" + p.Backup
 	}
-	return card.Card{Tone: card.Warning, Title: "You are not one of the responders", Text: []string{"Responders are " + list(at(p.Responders)) + "; ask " + ask + ". Nothing was changed."}}
+	return card.Card{Tone: card.Warning, Title: "You are not one of the responders", Text: []string{"Responders are " + list(at(p.responders())) + "; ask " + ask + ". Nothing was changed."}}
 }
 
-// stranger is all that somebody from outside learns.
-func stranger(p Policy) card.Card {
+// stranger is all that somebody from outside learns, and somebody of whom nothing can be found out now.
+func stranger(p Policy, who Person) card.Card {
+	if who.Unknown != "" {
+		return card.Card{Title: "I cannot find out right now who you are", Text: []string{capitalised(who.Unknown) + ". Nothing was changed; please try again in a minute."}}
+	}
 	name := p.Name
 	if name == "" {
 		name = "the company"
@@ -457,7 +466,7 @@ func whenWord(p Policy, o Outage) string {
 
 // homeCard is the outage's message as it is now.
 func homeCard(p Policy, o Outage, r change.Record) card.Card {
-	c := card.Card{Tone: card.Trouble, Drill: o.Drill, Title: headline(o, r)}
+	c := card.Card{Tone: card.Trouble, Drill: o.Drill, Title: headline(o, r), Outside: outsideWord(o)}
 	c.Facts = facts(r.Steps, func(st change.Step) card.Fact {
 		f := stepFact(st)
 		if a, flag := o.asked[st.Key]; flag && st.State == change.IsSet {
@@ -520,6 +529,31 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	btn("tell", "", "", "Tell customers", card.Plain)
 	btn("more", "", "", "More…", card.Plain)
 	return c
+}
+
+// outsideWord is all that people of other organisations learn of an outage.
+func outsideWord(o Outage) string {
+	if o.Ended != nil {
+		return capital(o.Channel) + " – ended " + card.Clock(o.Ended.At) + "."
+	}
+	return capital(o.Channel) + " – being worked on since " + card.Clock(o.Began) + "."
+}
+
+// routedCard is an outage's message in a place that is not its home: all of it on another chat platform, else the way
+// there.
+func routedCard(p Policy, o Outage, r change.Record, at Place) card.Card {
+	c := homeCard(p, o, r)
+	if at.Platform != o.Home.Platform {
+		return c
+	}
+	text := whenWord(p, o)
+	if o.Home.Channel != "" {
+		text += " Everything else is in " + card.Channel(o.Home.Channel) + " (" + o.ID + ")."
+	}
+	return card.Card{
+		Tone: c.Tone, Drill: o.Drill, Title: c.Title, Text: []string{text}, Outside: c.Outside,
+		Buttons: []card.Button{{Label: "Look", Action: Action{Outage: o.ID, Verb: "look"}.Encode()}},
+	}
 }
 
 // stepFact is one setting: before → after and how far it is, or what it is again.

@@ -213,9 +213,8 @@ func (s *Service) after(ctx context.Context, b *batch) {
 func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 	e := &b.event
 	if e.By.Account != "" {
-		e.By = s.policy.Who(e.By.Account, e.By.Member)
-		if !e.By.Member {
-			b.post(Show{Message: "note:" + e.ID, Place: private(*e), Card: stranger(s.policy)})
+		if e.By = s.who(ctx, e.By); !e.By.Member {
+			b.post(Show{Message: "note:" + e.ID, Place: private(*e), Card: stranger(s.policy, e.By)})
 			return nil
 		}
 	}
@@ -434,6 +433,11 @@ func (s *Service) onOutage(ctx context.Context, b *batch, id string) error {
 // stepOutage lets the outage of the batch decide and takes its effects in. What a person says about steps changes the
 // record in the same commit, and is told like any other progress.
 func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
+	e.Desk.Named = s.named(ctx, e)
+	e.Desk.Outside = s.outside(ctx, b.outage.Value, e)
+	if _, ok := e.What.(Due); ok {
+		e.Desk.Gone = s.gone(ctx, b.outage.Value, b.record.Value)
+	}
 	e.Desk.Guide, e.Desk.Asked = s.guides(b.record.Value), s.asked(ctx, b.record.Value)
 	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
 	if err != nil {

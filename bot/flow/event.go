@@ -18,6 +18,8 @@ type Person struct {
 	Zone      string `json:"zone,omitzero"`    // IANA; empty: the organisation's
 	Member    bool   `json:"member,omitzero"`  // a full member of the own organisation
 	Responder bool   `json:"respond,omitzero"` // may confirm, restore, extend, take over
+	Restorer  bool   `json:"restore,omitzero"` // may put back: was a responder when that was last known
+	Unknown   string `json:"unknown,omitzero"` // why it is not known what they may; empty: it is known
 	Admin     bool   `json:"admin,omitzero"`   // may click in the platform's settings
 }
 
@@ -56,15 +58,18 @@ type Event struct {
 
 // Desk is what lies on the desk beside an event: the other documents that a decision looks at.
 type Desk struct {
-	Open  []Outage                         // open outages, oldest first
-	Past  []Outage                         // ended ones, oldest first; only for History
-	Walk  *Walk                            // the walk that the person is in the middle of; nil: none
-	Held  map[change.Key]string            // which open outage holds a resource of this event
-	Left  map[change.Key]change.LeftBehind // what earlier outages left behind
-	Asked map[change.Key]Asked             // who asked for the flags of the outage
-	Guide map[change.Key]change.Guide      // what people need for the guided steps of the outage
-	Works bool                             // changes may be made: the store is healthy
-	Why   string                           // why not
+	Open    []Outage                         // open outages, oldest first
+	Past    []Outage                         // ended ones, oldest first; only for History
+	Walk    *Walk                            // the walk that the person is in the middle of; nil: none
+	Held    map[change.Key]string            // which open outage holds a resource of this event
+	Left    map[change.Key]change.LeftBehind // what earlier outages left behind
+	Asked   map[change.Key]Asked             // who asked for the flags of the outage
+	Guide   map[change.Key]change.Guide      // what people need for the guided steps of the outage
+	Gone    map[string]bool                  // people with a part in the outage who may not act here any more, by id; only for Due
+	Outside map[string]bool                  // places of the outage where people of other organisations read along, by lane
+	Named   map[string]Person                // who is meant by the accounts that a press names
+	Works   bool                             // changes may be made: the store is healthy
+	Why     string                           // why not
 }
 
 // Asked is how often a page or a phone menu asked for a flag. The zero value is never.

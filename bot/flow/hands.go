@@ -257,7 +257,7 @@ func withState(b card.Button, state string) card.Button {
 // may reports whether the person may do guided steps of a screen.
 func (s *stepping) may(screen string) bool {
 	by := s.e.By
-	return by.Responder || by.Admin || by.ID == s.o.Owner.ID ||
+	return by.Responder || by.Restorer || by.Admin || by.ID == s.o.Owner.ID ||
 		slices.ContainsFunc(s.o.Helpers, func(h Helper) bool { return h.Who.ID == by.ID && h.Screen == screen })
 }
 
@@ -545,9 +545,9 @@ func (s *stepping) value(k change.Key, text string) change.Value {
 
 // askSomeone asks a person by name to do the clicks of a screen; they may answer for those alone.
 func (s *stepping) askSomeone(screen, name string) {
-	platform, _, _ := strings.Cut(s.e.By.Account, ":")
-	who, ok := s.policy.Named(strings.TrimSpace(name), platform)
-	if !ok || who.Account == "" {
+	who, ok := s.person(name)
+	platform, _, _ := strings.Cut(who.Account, ":")
+	if !ok {
 		s.tell(card.Card{Title: "I do not know " + card.Shorten(plain(name), 40) + " here", Text: []string{"Nobody was asked."}})
 		return
 	}

@@ -46,6 +46,7 @@ type Outage struct {
 	LadderAt time.Time `json:"ladder_at,omitzero"` // … and when it is given
 	Asking   Asking    `json:"asking,omitzero"`
 	Home     Place     `json:"home"`
+	Routed   []Place   `json:"routed,omitzero"` // other places that show it: a link home, or all of it on another chat platform
 	Told     Told      `json:"told,omitzero"`
 	Helpers  []Helper  `json:"helpers,omitzero"` // asked to click, and for nothing else
 	Todos    []Todo    `json:"todos,omitzero"`
@@ -127,9 +128,15 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 	case Command, Catalogue:
 		return o, nil, fmt.Errorf("outage %s: %T is no event of an outage", o.ID, what)
 	}
+	if s.o.ID != "" && s.e.Desk.Outside[s.o.Home.Lane()] {
+		s.moveOut()
+	}
 	if s.changed { // first, so that what goes to its thread finds it
-		home := Show{Message: s.home(), Place: s.o.Home, Card: homeCard(p, s.o, s.r)}
-		s.out = append([]Effect{home}, s.out...)
+		homes := []Effect{Show{Message: s.home(), Place: s.o.Home, Card: homeCard(p, s.o, s.r)}}
+		for _, place := range s.o.Routed {
+			homes = append(homes, Show{Message: s.home(), Place: place, Card: routedCard(p, s.o, s.r, place)})
+		}
+		s.out = append(homes, s.out...)
 	}
 	return s.o, s.out, nil
 }
@@ -202,12 +209,10 @@ func (s *stepping) begun(b Begun) {
 			now:    s.o.now,
 			asked:  s.o.asked,
 			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
-			Since: w.Inputs.Since, Began: s.e.At, Home: s.policy.Home(leaf.Channel, w.Place.Platform), Todos: b.Todos,
+			Since: w.Inputs.Since, Began: s.e.At, Todos: b.Todos,
 			Asking: Asking{Heard: s.e.At},
 		}
-		if s.o.Home.Channel == "" {
-			s.o.Home.Channel = w.Place.Channel
-		}
+		s.moveIn(w.Place)
 		s.note("begun", "%s", leaf.Title)
 		if leaf.Channel == "login" {
 			s.do(Nudge{})
@@ -228,6 +233,40 @@ func (s *stepping) begun(b Begun) {
 	s.stepped()
 	s.midnight()
 	s.changed = true
+}
+
+// moveIn finds the outage's home, where all of it is shown, and the other places that show it. Where people of other
+// organisations read along is no home.
+func (s *stepping) moveIn(begun Place) {
+	begun.In = ""
+	typed := begun
+	typed.Person = ""
+	candidates := append(s.policy.routed(s.o.Channel, begun.Platform), s.policy.inside(begun.Platform), typed)
+	i := slices.IndexFunc(candidates, func(p Place) bool { return p.Channel != "" && !s.e.Desk.Outside[p.Lane()] })
+	s.o.Home = Place{Platform: begun.Platform, Person: s.o.Owner.Account}
+	if i >= 0 {
+		s.o.Home = candidates[i]
+	}
+	s.o.Routed = nil
+	for _, platform := range append([]string{begun.Platform}, s.policy.Surfaces...) {
+		for _, p := range s.policy.routed(s.o.Channel, platform) {
+			if p != s.o.Home && !slices.Contains(s.o.Routed, p) {
+				s.o.Routed = append(s.o.Routed, p)
+			}
+		}
+	}
+}
+
+// moveOut leaves a home that is shared with another organisation now.
+func (s *stepping) moveOut() {
+	old := s.o.Home
+	s.moveIn(Place{Platform: old.Platform})
+	if s.o.Home != old {
+		s.changed = true
+		if !slices.Contains(s.o.Routed, old) {
+			s.o.Routed = append(s.o.Routed, old) // it shows how it ends
+		}
+	}
 }
 
 // turned follows an outage that became another one: back into the tree, same outage.
@@ -435,7 +474,7 @@ func (s *stepping) finish(how, who, reason string) {
 	if who != s.o.Owner.Name {
 		left := "Nothing left for you."
 		if len(s.o.Todos) > 0 {
-			left = "What is left to do is listed in " + s.o.Home.Channel + "."
+			left = "What is left to do is listed in " + card.Channel(s.o.Home.Channel) + "."
 		}
 		s.post("ended", s.owner(), card.Card{Tone: card.Done, Title: headline(s.o, s.r), Text: []string{endWord(s.o) + ". " + left}})
 	}
@@ -511,7 +550,7 @@ func (s *stepping) due(d Due) {
 // left takes ownership and claims from people who may no longer act here: at every timer, not only when they press.
 func (s *stepping) left() {
 	for _, st := range s.r.Steps {
-		if st.Holder == nil || slices.ContainsFunc(s.policy.People, func(p Someone) bool { return p.Name == st.Holder.ID }) {
+		if st.Holder == nil || !s.e.Desk.Gone[st.Holder.ID] {
 			continue
 		}
 		at, who := s.e.At, st.Holder.Name
@@ -519,13 +558,13 @@ func (s *stepping) left() {
 			s.note("gave back", "%s: %s can no longer act here; it is free again", stepName(st), who)
 		}
 	}
-	if !s.r.Open() || s.policy.Who(s.o.Owner.Account, true).Responder {
+	if !s.r.Open() || !s.e.Desk.Gone[s.o.Owner.ID] {
 		return
 	}
 	platform, _, _ := strings.Cut(s.o.Owner.Account, ":")
 	for _, name := range append([]string{s.policy.Backup}, s.policy.Responders...) {
 		next, ok := s.policy.Named(name, platform)
-		if !ok || next.Account == "" || !next.Responder {
+		if !ok || next.Account == "" || !next.Responder || next.ID == s.o.Owner.ID {
 			continue
 		}
 		old := s.o.Owner.Name
@@ -602,7 +641,7 @@ func (s *stepping) climb() {
 			}
 			s.mention(name+"/channel", c, mention)
 		case "group":
-			s.mention(name+"/group", c, s.policy.Responders)
+			s.mention(name+"/group", c, s.policy.responders())
 		}
 	}
 	if s.policy.Escalate && s.o.Rung >= 2 {

@@ -17,8 +17,11 @@ type Policy struct {
 	Opening          Opening           `yaml:"opening" jsonschema_description:"When your team works, per weekday: 08:00-18:00 or closed. Outside, only owners are asked."`
 	People           []Someone         `yaml:"people" jsonschema_description:"Who works here, by their accounts."`
 	Responders       []string          `yaml:"responders" jsonschema_description:"Names from people who may confirm, restore, extend and take over. Two at least."`
+	Groups           []string          `yaml:"-"` // names of chat platforms' groups whose members are responders too
 	Backup           string            `yaml:"backup" jsonschema_description:"Who is named when the owner does not answer."`
 	Channels         []Route           `yaml:"channels" jsonschema_description:"Where outages are posted; the first that fits a channel is its home."`
+	Inside           Route             `yaml:"inside" jsonschema_description:"Where the work goes when a routed channel is shared with another organisation."`
+	Surfaces         []string          `yaml:"-"` // the chat platforms that are set up; none: the one that an outage begins on
 	Deadline         config.Duration   `yaml:"deadline" jsonschema_description:"How long after a change the owner is asked to restore it (default 4h)."`
 	Ladder           []Rung            `yaml:"ladder" jsonschema_description:"Who is reminded when, relative to the deadline."`
 	Escalate         bool              `yaml:"-"` // a pager is set up: reminders from the third rung on go there too
@@ -288,27 +291,43 @@ func (s Someone) accounts() []string {
 func (p Policy) Who(account string, member bool) Person {
 	for _, s := range p.People {
 		if slices.Contains(s.accounts(), account) {
-			return Person{
-				ID: s.Name, Account: account, Name: "@" + s.Name, Zone: s.Zone, Member: true, Admin: s.GladlyAdmin,
-				Responder: slices.Contains(p.Responders, s.Name),
-			}
+			return p.as(s, account)
 		}
 	}
 	_, id, _ := strings.Cut(account, ":")
 	return Person{ID: account, Account: account, Name: "@" + id, Member: member}
 }
 
-// Named finds a person by name, with or without @, as reached on one platform. The second result is false where the
-// name is unknown.
+// as is one of the people, acting by one of their accounts.
+func (p Policy) as(s Someone, account string) Person {
+	return Person{
+		ID: s.Name, Account: account, Name: "@" + s.Name, Zone: s.Zone, Member: true, Admin: s.GladlyAdmin,
+		Responder: slices.Contains(p.Responders, s.Name),
+	}
+}
+
+// byEmail is the index of the person with this address, and -1 where there is none.
+func (p Policy) byEmail(address string) int {
+	return slices.IndexFunc(p.People, func(s Someone) bool { return address != "" && strings.EqualFold(s.Email, address) })
+}
+
+// responders are the names of those who may confirm: people, and groups.
+func (p Policy) responders() []string { return slices.Concat(p.Responders, p.Groups) }
+
+// Named finds a person by name or account, with or without @, as reached on one platform. The second result is false
+// where the name is unknown.
 func (p Policy) Named(name, platform string) (Person, bool) {
 	name = strings.TrimPrefix(name, "@")
 	for _, s := range p.People {
+		if slices.Contains(s.accounts(), name) {
+			return p.as(s, name), true
+		}
 		if !strings.EqualFold(s.Name, name) {
 			continue
 		}
 		for _, a := range s.accounts() {
 			if strings.HasPrefix(a, platform+":") {
-				return p.Who(a, true), true
+				return p.as(s, a), true
 			}
 		}
 		return Person{ID: s.Name, Name: "@" + s.Name, Zone: s.Zone, Member: true, Responder: slices.Contains(p.Responders, s.Name)}, true
@@ -327,16 +346,33 @@ func (p Policy) Location() *time.Location {
 
 // Home is where outages of a customer channel live on one platform.
 func (p Policy) Home(channel, platform string) Place {
-	for _, r := range p.Channels {
-		if len(r.For) > 0 && !slices.Contains(r.For, channel) {
-			continue
-		}
-		if id := map[string]string{"slack": r.Slack, "teams": r.Teams, "terminal": r.Terminal}[platform]; id != "" {
-			return Place{Platform: platform, Channel: id}
-		}
+	if all := p.routed(channel, platform); len(all) > 0 {
+		return all[0]
 	}
 	return Place{Platform: platform}
 }
+
+// routed are the channels of one platform for outages of a customer channel: the first that fits, and each one that
+// names it.
+func (p Policy) routed(channel, platform string) []Place {
+	var out []Place
+	for _, r := range p.Channels {
+		named := slices.Contains(r.For, channel)
+		place := r.on(platform)
+		if place.Channel != "" && (named || len(r.For) == 0 && len(out) == 0) && !slices.Contains(out, place) {
+			out = append(out, place)
+		}
+	}
+	return out
+}
+
+// on is the channel of a route on one platform; its Channel is empty where there is none.
+func (r Route) on(platform string) Place {
+	return Place{Platform: platform, Channel: map[string]string{"slack": r.Slack, "teams": r.Teams, "terminal": r.Terminal}[platform]}
+}
+
+// inside is the channel of the own organisation alone.
+func (p Policy) inside(platform string) Place { return p.Inside.on(platform) }
 
 // IsOpen reports whether the team works at t. Without opening hours it always does.
 func (p Policy) IsOpen(t time.Time) bool {

@@ -60,7 +60,8 @@ func (s *stepping) press(p Press) {
 		return
 	}
 	// Who waits may say that it works again. What changes settings is a responder's, whoever the owner is.
-	if !s.e.By.Responder && (s.e.By.ID != s.o.Owner.ID || s.r.Open()) {
+	waits := s.e.By.ID == s.o.Owner.ID && !s.r.Open()
+	if !s.e.By.Responder && !waits && (!putsBack(a.Verb) || !s.mayPutBack()) {
 		s.tell(refuseCard(s.policy, s.e.By))
 		return
 	}
@@ -359,13 +360,13 @@ func (s *stepping) offered() string {
 
 // offer asks somebody to take over; the owner stays until they accept.
 func (s *stepping) offer(name string) {
-	platform, _, _ := strings.Cut(s.e.By.Account, ":")
-	who, ok := s.policy.Named(strings.TrimSpace(name), platform)
+	who, ok := s.person(name)
+	platform, _, _ := strings.Cut(who.Account, ":")
 	switch {
-	case !ok || who.Account == "":
-		s.tell(card.Card{Title: "I do not know " + plain(name) + " here", Text: []string{"Responders are " + list(at(s.policy.Responders)) + ". " + s.o.Owner.Name + " still looks after it."}})
+	case !ok:
+		s.tell(card.Card{Title: "I do not know " + plain(name) + " here", Text: []string{"Responders are " + list(at(s.policy.responders())) + ". " + s.o.Owner.Name + " still looks after it."}})
 	case !who.Responder:
-		s.tell(card.Card{Title: who.Name + " is not one of the responders", Text: []string{"Responders are " + list(at(s.policy.Responders)) + "."}})
+		s.tell(card.Card{Title: who.Name + " is not one of the responders", Text: []string{"Responders are " + list(at(s.policy.responders())) + "."}})
 	case who.ID == s.o.Owner.ID:
 		s.tell(card.Card{Title: who.Name + " looks after it already"})
 	default:

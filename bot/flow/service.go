@@ -28,27 +28,29 @@ const (
 // Service takes events in, lets the deciding functions decide, saves what they say in one commit, and carries it out.
 // It keeps nothing itself: stopped anywhere, another process goes on.
 type Service struct {
-	store     Store
-	policy    Policy
-	tree      tree.Tree
-	playbook  []byte
-	platforms change.Platforms
-	engine    change.Engine
-	wake      func()
-	lease     time.Duration
-	running   sync.WaitGroup
-	old       sync.Map // playbook version → tree.Tree, for walks begun before it was edited
+	store       Store
+	policy      Policy
+	tree        tree.Tree
+	playbook    []byte
+	platforms   change.Platforms
+	engine      change.Engine
+	directories map[string]Directory
+	wake        func()
+	lease       time.Duration
+	running     sync.WaitGroup
+	old         sync.Map // playbook version → tree.Tree, for walks begun before it was edited
 }
 
 // Config is what a Service needs. Wake is called when a timer may be due now; it may be nil.
 type Config struct {
-	Store     Store
-	Policy    Policy
-	Playbook  []byte // the bytes that Tree was parsed from
-	Tree      tree.Tree
-	Platforms change.Platforms
-	Wake      func()
-	Lease     time.Duration // how long a claim lasts, extended by each save; 0 means ClaimFor
+	Store       Store
+	Policy      Policy
+	Playbook    []byte // the bytes that Tree was parsed from
+	Tree        tree.Tree
+	Platforms   change.Platforms
+	Directories map[string]Directory // by chat platform; one without has only the people of the policy
+	Wake        func()
+	Lease       time.Duration // how long a claim lasts, extended by each save; 0 means ClaimFor
 }
 
 // New returns a Service. The policy gets its defaults.
@@ -61,7 +63,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
-		platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
+		directories: c.Directories, platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
 	}
 }
 

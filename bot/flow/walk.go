@@ -510,9 +510,9 @@ func (s *walking) confirmed(steps []change.Step) {
 	if s.w.Outage == "" {
 		s.w.Outage = shortID(s.node().Channel+"-", s.w.ID)
 	}
-	where := s.policy.Home(s.node().Channel, s.w.Place.Platform).Channel
-	if where == "" {
-		where = "here"
+	where := "here"
+	if home := s.policy.Home(s.node().Channel, s.w.Place.Platform).Channel; home != "" {
+		where = card.Channel(home)
 	}
 	s.w.Plan = nil
 	s.end("outage "+s.w.Outage, card.Card{

@@ -301,3 +301,11 @@ func takesDown(broken, channel string) bool {
 
 // nanos names a moment, the same before it was stored and after.
 func nanos(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 36) }
+
+// capitalised begins a sentence.
+func capitalised(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
