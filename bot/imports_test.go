@@ -23,6 +23,7 @@ func imports() map[string][]string {
 		"bot/flow":          {"bot/tree", "bot/card", "bot/change", "bot/config"},
 		"bot/sim":           {"bot/change", "bot/config"},
 		"bot/gladly":        {"bot/change", "bot/config"},
+		"bot/incident":      {"bot/config"},
 		"store":             {"bot/flow", "bot/change", "bot/config"},
 		"store/storetest":   {"store"},
 		"handlers":          {"bot/flow", "bot/card", "bot/config"},
