@@ -21,6 +21,7 @@ type document struct {
 type organisation struct {
 	flow.Policy `yaml:",inline"`
 	Gladly      gladly.Organisation `yaml:",inline"`
+	Flags       flags.Settings      `yaml:"flags" jsonschema_description:"How the bot answers pages and phone menus that ask it."`
 }
 
 //go:embed example.yaml
@@ -96,7 +97,7 @@ func (o organisation) targets() []flags.Target {
 	var out []flags.Target
 	for _, a := range o.Gladly.Apps {
 		if a.Way == change.Flag {
-			out = append(out, flags.Target{Kind: flags.Chat, ID: a.ID, Label: a.Name, Message: a.Outage})
+			out = append(out, flags.Target{Kind: flags.Chat, ID: a.ID, Label: a.Name, Message: a.Outage, Origins: a.PageOrigins()})
 		}
 	}
 	for _, n := range o.Gladly.Numbers {

@@ -174,7 +174,7 @@ func (s *stage) start() {
 		kept := store.NewFlags(s.store)
 		session.Platforms = live(s.org, kept)
 		session.Extras["/page-asks"] = func(_ context.Context, _ []string, _ io.Writer) error {
-			kept.Note("flag/chat/web-shop", time.Now())
+			kept.Note("flag/chat/web-shop", 1, time.Now())
 			return nil
 		}
 	}

@@ -76,7 +76,7 @@ func TestAskedSlides(t *testing.T) {
 		time.Sleep(time.Second) // between the writes, which are at whole tens of seconds
 		wantAsked(t, f, counts{-1, 0, 0})
 		for range 14 { // one each 20 s: 0:01 to 4:21
-			f.Note(shop, time.Now())
+			f.Note(shop, 1, time.Now())
 			time.Sleep(20 * time.Second)
 		}
 		wantAsked(t, f, counts{20 * time.Second, 14, 14})
@@ -87,7 +87,7 @@ func TestAskedSlides(t *testing.T) {
 		if got := counter(t, s); got != 14 {
 			t.Errorf("%d commits, want one for each 10 s with a question", got)
 		}
-		f.Note(shop, time.Now())
+		f.Note(shop, 1, time.Now())
 		wantAsked(t, f, counts{0, 1, 15})
 		time.Sleep(10 * time.Second)
 		docs, err := s.Get(t.Context(), "asked:chat/web-shop")
@@ -107,7 +107,7 @@ func TestAskingCostsNoCommit(t *testing.T) {
 		stop := run(t, f)
 		for range 100 {
 			for i := range 5 {
-				f.Note(change.Key(fmt.Sprintf("flag/chat/app-%d", i)), time.Now())
+				f.Note(change.Key(fmt.Sprintf("flag/chat/app-%d", i)), 1, time.Now())
 			}
 			time.Sleep(99 * time.Millisecond)
 		}
@@ -118,7 +118,7 @@ func TestAskingCostsNoCommit(t *testing.T) {
 		if got := counter(t, s); got != 1 {
 			t.Errorf("%d commits after 10 s, want one for all flags", got)
 		}
-		f.Note(shop, time.Now())
+		f.Note(shop, 1, time.Now())
 		stop()
 		if got := counter(t, s); got != 2 {
 			t.Errorf("%d commits after the end, want one more", got)
@@ -139,8 +139,8 @@ func TestReplicasAddUp(t *testing.T) {
 		defer run(t, one)()
 		defer run(t, two)()
 		for range 10 {
-			one.Note(shop, time.Now())
-			two.Note(shop, time.Now())
+			one.Note(shop, 1, time.Now())
+			two.Note(shop, 1, time.Now())
 			time.Sleep(10 * time.Second)
 		}
 		time.Sleep(time.Second)
@@ -167,9 +167,9 @@ func TestCountsOutliveStoreAway(t *testing.T) {
 		s := &broken{Store: openVolatile(t, t.TempDir()), away: true}
 		f := store.NewFlags(s)
 		stop := run(t, f)
-		f.Note(shop, time.Now())
+		f.Note(shop, 1, time.Now())
 		time.Sleep(time.Minute)
-		f.Note(shop, time.Now())
+		f.Note(shop, 1, time.Now())
 		synctest.Wait()
 		wantAsked(t, f, counts{0, 2, 2})
 		s.away = false
@@ -237,6 +237,10 @@ func TestNewerFlagIsLeftAlone(t *testing.T) {
 	if _, err := f.Get(t.Context(), shop); !errors.Is(err, store.ErrNewerSchema) {
 		t.Errorf("Get = %v, want ErrNewerSchema", err)
 	}
+	all, err := f.All(t.Context(), []change.Key{shop, "flag/chat/help-centre"})
+	if diff := cmp.Diff(map[change.Key]string{"flag/chat/help-centre": ""}, all); err != nil || diff != "" {
+		t.Errorf("All = error %v (-want +got):\n%s", err, diff)
+	}
 	if err := f.Set(t.Context(), shop, "open", "closed"); !errors.Is(err, store.ErrNewerSchema) {
 		t.Errorf("Set = %v, want ErrNewerSchema", err)
 	}
@@ -267,10 +271,10 @@ func TestSetWithoutAnAnswer(t *testing.T) {
 func BenchmarkNote(b *testing.B) {
 	f := store.NewFlags(nil)
 	for i := range 31 { // as many slots as there can be
-		f.Note(shop, time.Now().Add(time.Duration(i-31)*10*time.Second))
+		f.Note(shop, 1, time.Now().Add(time.Duration(i-31)*10*time.Second))
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		f.Note(shop, time.Now())
+		f.Note(shop, 1, time.Now())
 	}
 }

@@ -43,6 +43,7 @@ type App struct {
 	Message *string                         `yaml:"message" jsonschema_description:"Its Chat Unavailable message in peace time; an empty text if there is none. Left out: not known."`
 	Outage  string                          `yaml:"outage" jsonschema_description:"What visitors read in an outage. Left out: a general text."`
 	Way     change.Way                      `yaml:"way" jsonschema:"enum=guided,enum=flag" jsonschema_description:"guided (default): a person clicks in Gladly. flag: its web page asks the bot."`
+	Origins []string                        `yaml:"origins" jsonschema_description:"Where its pages are, for way flag: https://shop.example.com. An asterisk: any page and program may ask, and every asker is counted. Left out: https:// and the site."`
 }
 
 // Menus are the names that people look for on Gladly's screens. They move now and then, so they are data.
@@ -122,6 +123,36 @@ func (a App) check(others []App, add func(key, format string, args ...any)) {
 		add("message", "this is the message for an outage; write the one of peace time")
 	}
 	checkWay(a.Way, add)
+	a.checkOrigins(add)
+}
+
+// An origin as browsers send it: no path, and encryption but on the developer's own machine.
+var originForm = regexp.MustCompile(`^(https://[a-z0-9.-]+|http://(localhost|127\.0\.0\.1))(:[0-9]{1,5})?$`)
+
+func (a App) checkOrigins(add func(key, format string, args ...any)) {
+	for i, o := range a.Origins {
+		key := fmt.Sprintf("origins.%d", i)
+		switch {
+		case o == "*" || originForm.MatchString(o):
+		case originForm.MatchString(strings.ToLower(strings.TrimRight(o, "/"))):
+			add(key, "want it as browsers send it: %s, got %q", strings.ToLower(strings.TrimRight(o, "/")), o)
+		case strings.Contains(o, "*"):
+			add(key, "want each host by itself, or * alone, got %q", o)
+		default:
+			add(key, "want an origin such as https://shop.example.com, got %q", o)
+		}
+	}
+	if a.Way == change.Flag && len(a.PageOrigins()) == 0 {
+		add("origins", "its page asks the bot; say where that is, such as https://shop.example.com")
+	}
+}
+
+// PageOrigins are the origins of the pages that may ask whether chat is open.
+func (a App) PageOrigins() []string {
+	if site := "https://" + a.Site; len(a.Origins) == 0 && originForm.MatchString(site) {
+		return []string{site}
+	}
+	return a.Origins
 }
 
 func checkWay(w change.Way, add func(key, format string, args ...any)) {

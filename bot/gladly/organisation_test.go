@@ -74,6 +74,11 @@ func TestCheck(t *testing.T) {
 		{"an app twice", "  menus:", "    - {id: web-shop, name: Other}\n  menus:", "apps.1.id: web-shop stands here twice"},
 		{"two apps of one name", "  menus:", "    - {id: other, name: Web shop}\n  menus:", `apps.1.name: two Glad Apps are called "Web shop"`},
 		{"a message noted during an outage", "Hello!", "Chat is down.", "apps.0.message: this is the message for an outage"},
+		{"a page nobody named", "outage: Chat is down.", "way: flag", "apps.0.origins: its page asks the bot; say where that is"},
+		{"a page's whole address", "outage: Chat is down.", "origins: [https://shop.example.com/chat]", `apps.0.origins.0: want an origin such as https://shop.example.com, got "https://shop.example.com/chat"`},
+		{"an origin no browser sends", "outage: Chat is down.", `origins: ["*", "https://Shop.example.com/"]`, `apps.0.origins.1: want it as browsers send it: https://shop.example.com`},
+		{"half an asterisk", "outage: Chat is down.", `origins: ["https://*.example.com"]`, "apps.0.origins.0: want each host by itself, or * alone"},
+		{"a page without encryption", "outage: Chat is down.", `origins: ["http://shop.example.com"]`, "apps.0.origins.0: want an origin such as"},
 		{"menus without a date", "as_of: 2027-01-01, ", "", "organisation.menus: say with as_of on which day"},
 		{"menus with half a date", "2027-01-01", "January 2027", `menus.as_of: want a date such as 2026-11-23, got "January 2027"`},
 	}
@@ -88,5 +93,21 @@ func TestCheck(t *testing.T) {
 				t.Errorf("problems: %v\nwant only: %s", err, test.want)
 			}
 		})
+	}
+}
+
+func TestPageOrigins(t *testing.T) {
+	for _, test := range []struct {
+		app  App
+		want []string
+	}{
+		{App{Site: "shop.example.com"}, []string{"https://shop.example.com"}},
+		{App{Site: "shop.example.com", Origins: []string{"https://m.example.com"}}, []string{"https://m.example.com"}},
+		{App{Site: "the shop in town"}, nil},
+		{App{}, nil},
+	} {
+		if diff := cmp.Diff(test.want, test.app.PageOrigins()); diff != "" {
+			t.Errorf("PageOrigins of %+v (-want +got):\n%s", test.app, diff)
+		}
 	}
 }

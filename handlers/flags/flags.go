@@ -4,8 +4,8 @@
 // calls to a number go, and both do as they are told. So a flag acts within seconds, needs no login, and leaves nothing
 // behind; but one for which nobody asks has no effect at all. Therefore the asking is counted, see Platform.Asked.
 //
-// Platform sets flags, in the way all settings are changed. Handler answers those who ask. Drills have flags of their
-// own, NewDrill, which Handler never looks at.
+// Platform sets flags, in the way all settings are changed. Endpoints answer those who ask, from memory. Drills have
+// flags of their own, NewDrill, which Endpoints never look at.
 package flags
 
 import (
@@ -37,18 +37,23 @@ type Target struct {
 	Kind    Kind
 	ID      string // part of the key: the id of a Glad App, or a number with plus sign and country code
 	Label   string // its name for people
-	Message string // for customers while it is closed, unless Endpoints.Notice has a better one; may be empty
+	Message string // for customers while it is closed, unless Config.Notice has a better one; may be empty
+	// Origins are those of the pages that may ask whether a chat is open: https://shop.example.com. An asterisk means
+	// pages of any origin. None: no page can read the answer, and chat stays open.
+	Origins []string
 }
 
 // Store keeps flags and counts who asks for them.
 type Store interface {
 	// Get returns what a flag was last set to, empty if it never was.
 	Get(ctx context.Context, k change.Key) (string, error)
+	// All is Get for many. A flag that cannot be understood is left out; an error means that nothing is known.
+	All(ctx context.Context, keys []change.Key) (map[change.Key]string, error)
 	// Set changes a flag from was to want, which is durable when it returns. It returns change.ErrRefused, with nothing
 	// written, if the flag is not at was.
 	Set(ctx context.Context, k change.Key, want, was string) error
-	// Note counts one who asked for a flag and was answered. It does not wait for anything.
-	Note(k change.Key, at time.Time)
+	// Note counts n who asked for a flag and were answered, the last of them at that time. It waits for nothing.
+	Note(k change.Key, n int, at time.Time)
 	// Asked returns when a flag was last asked for, how often in the last five minutes, and how often ever.
 	Asked(ctx context.Context, k change.Key) (last time.Time, in5min, total int, err error)
 }

@@ -3,7 +3,6 @@ package flags_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -22,9 +21,10 @@ import (
 )
 
 const (
-	shop   change.Key = "flag/chat/web-shop"
-	orders change.Key = "flag/voice/+16505550101"
-	secret            = "ivr:right:horse"
+	shop       change.Key = "flag/chat/web-shop"
+	orders     change.Key = "flag/voice/+16505550101"
+	secret                = "ivr:right:horse"
+	shopOrigin            = "https://shop.example.com"
 )
 
 var (
@@ -38,8 +38,8 @@ var (
 
 func targets() []flags.Target {
 	return []flags.Target{
-		{Kind: flags.Chat, ID: "web-shop", Label: "Web shop", Message: `Write to <help@acme.example> & "wait"`},
-		{Kind: flags.Chat, ID: "help-centre", Label: "Help centre"},
+		{Kind: flags.Chat, ID: "web-shop", Label: "Web shop", Message: `Write to <help@acme.example> & "wait"`, Origins: []string{shopOrigin, "https://m.example.com"}},
+		{Kind: flags.Chat, ID: "help-centre", Label: "Help centre", Origins: []string{"*"}},
 		{Kind: flags.Voice, ID: "+16505550101", Label: "+1 650 555 0101 Orders", Message: "Please leave a message."},
 	}
 }
@@ -58,26 +58,48 @@ func openStore(tb testing.TB, dir string) (*store.Flags, func()) {
 	}
 }
 
-func handler(tb testing.TB, e flags.Endpoints) http.Handler {
+func endpoints(tb testing.TB, c flags.Config) *flags.Endpoints {
 	tb.Helper()
-	h, err := flags.Handler(e)
+	e, err := flags.NewEndpoints(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return h
+	return e
 }
 
-// serve serves s over HTTP, and returns the address and what is logged.
-func serve(t *testing.T, e flags.Endpoints) (string, *log) {
+// site is the endpoints over HTTP, which know what the flags say when site begins.
+type site struct {
+	*flags.Endpoints
+	url string
+	log *log
+}
+
+func serve(t *testing.T, c flags.Config) *site {
 	t.Helper()
-	lines := &log{}
-	h := handler(t, e)
-	logger := zerolog.New(lines)
+	s := &site{Endpoints: endpoints(t, c), log: &log{}}
+	logger := zerolog.New(s.log)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(logger.WithContext(r.Context())))
+		s.ServeHTTP(w, r.WithContext(logger.WithContext(r.Context())))
 	}))
 	t.Cleanup(server.Close)
-	return server.URL, lines
+	s.url = server.URL
+	s.refresh(t)
+	return s
+}
+
+func (s *site) refresh(t *testing.T) {
+	t.Helper()
+	if err := s.Refresh(t.Context()); err != nil {
+		t.Fatalf("Refresh: %v", err)
+	}
+}
+
+// tell tells the store who asked, as the end of Run does.
+func (s *site) tell(t *testing.T) {
+	t.Helper()
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	s.Run(over)
 }
 
 type log struct {
@@ -103,8 +125,8 @@ type reply struct {
 	body   string
 }
 
-// ask makes a request; auth is "user:password", empty for none.
-func ask(t *testing.T, method, url, auth, body string) reply {
+// ask makes a request; auth is "user:password", empty for none. A page's request has an origin.
+func ask(t *testing.T, method, url, auth, body string, headers ...string) reply {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -112,6 +134,9 @@ func ask(t *testing.T, method, url, auth, body string) reply {
 	}
 	if user, password, ok := strings.Cut(auth, ":"); ok {
 		r.SetBasicAuth(user, password)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -123,6 +148,12 @@ func ask(t *testing.T, method, url, auth, body string) reply {
 		t.Fatal(err)
 	}
 	return reply{resp.StatusCode, resp.Header, strings.TrimSuffix(string(data), "\n")}
+}
+
+// visit asks as a page of the web shop does.
+func visit(t *testing.T, url string) reply {
+	t.Helper()
+	return ask(t, "GET", url+"/flags/chat/web-shop", "", "", "Origin", shopOrigin)
 }
 
 func write(t *testing.T, p *flags.Platform, k change.Key, want, was change.Value) {
@@ -137,15 +168,16 @@ func TestFlagIsAnsweredAndKept(t *testing.T) {
 	dir := t.TempDir()
 	s, end := openStore(t, dir)
 	p := flags.New(targets(), s)
-	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s})
-	check := func(when, url, want string) {
+	bot := serve(t, flags.Config{Targets: targets(), Store: s})
+	check := func(when, want string) {
 		t.Helper()
-		if got := ask(t, "GET", url+"/flags/chat/web-shop", "", "").body; got != want {
+		if got := visit(t, bot.url).body; got != want {
 			t.Errorf("%s a page gets %s, want %s", when, got, want)
 		}
 	}
-	asked := func(p *flags.Platform, want int) {
+	asked := func(want int) {
 		t.Helper()
+		bot.tell(t)
 		last, in5min, total, err := p.Asked(t.Context(), shop)
 		if ago := time.Since(last); err != nil || in5min != want || total != want || want > 0 && ago > time.Minute || last.IsZero() != (want == 0) {
 			t.Errorf("Asked = last %v, %d in 5 min, %d, %v, want %d", last, in5min, total, err, want)
@@ -153,11 +185,12 @@ func TestFlagIsAnsweredAndKept(t *testing.T) {
 	}
 	const isOpen = `{"open":true,"message":"","until":null}`
 	const isClosed = `{"open":false,"message":"Write to <help@acme.example> & \"wait\"","until":null}`
-	asked(p, 0)
-	check("in peace time", url, isOpen)
+	asked(0)
+	check("in peace time", isOpen)
 	write(t, p, shop, closed, open)
-	check("in the outage", url, isClosed)
-	asked(p, 2)
+	bot.refresh(t)
+	check("in the outage", isClosed)
+	asked(2)
 
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
@@ -165,12 +198,13 @@ func TestFlagIsAnsweredAndKept(t *testing.T) {
 	end()
 	s, _ = openStore(t, dir)
 	p = flags.New(targets(), s)
-	url, _ = serve(t, flags.Endpoints{Targets: targets(), Store: s})
-	asked(p, 2)
-	check("after a restart", url, isClosed)
+	bot = serve(t, flags.Config{Targets: targets(), Store: s})
+	asked(2)
+	check("after a restart", isClosed)
 	write(t, p, shop, open, closed)
-	check("when restored", url, isOpen)
-	asked(p, 4)
+	bot.refresh(t)
+	check("when restored", isOpen)
+	asked(4)
 }
 
 func TestNotice(t *testing.T) {
@@ -179,21 +213,29 @@ func TestNotice(t *testing.T) {
 	write(t, p, shop, closed, open)
 	write(t, p, "flag/chat/help-centre", closed, open)
 	write(t, p, orders, voicemail, normal)
-	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s, Secret: secret, Notice: func(_ context.Context, k change.Key) (string, time.Time) {
+	text := "Call us."
+	bot := serve(t, flags.Config{Targets: targets(), Store: s, Secret: secret, Notice: func(_ context.Context, k change.Key) (string, time.Time) {
 		if k == shop {
-			return "Call us.", time.Date(2026, 11, 26, 6, 10, 0, 5, time.FixedZone("", -8*3600))
+			return text, time.Date(2026, 11, 26, 6, 10, 0, 5, time.FixedZone("", -8*3600))
 		}
 		return "", time.Time{}
 	}})
-	for path, want := range map[string]string{
+	check := func(all map[string]string) {
+		t.Helper()
+		for path, want := range all {
+			if got := ask(t, "GET", bot.url+path, secret, "").body; got != want {
+				t.Errorf("GET %s = %s, want %s", path, got, want)
+			}
+		}
+	}
+	check(map[string]string{
 		"/flags/chat/web-shop":               `{"open":false,"message":"Call us.","until":"2026-11-26T14:10:00Z"}`,
 		"/flags/chat/help-centre":            `{"open":false,"message":"Chat is not available at the moment. Please try again later.","until":null}`,
 		"/flags/voice?number=%2B16505550101": `{"state":"voicemail","message":"Please leave a message."}`,
-	} {
-		if got := ask(t, "GET", url+path, secret, "").body; got != want {
-			t.Errorf("GET %s = %s, want %s", path, got, want)
-		}
-	}
+	})
+	text = "Write to us." // edited in the outage
+	bot.refresh(t)
+	check(map[string]string{"/flags/chat/web-shop": `{"open":false,"message":"Write to us.","until":"2026-11-26T14:10:00Z"}`})
 }
 
 func TestEndpoints(t *testing.T) {
@@ -235,24 +277,29 @@ func TestEndpoints(t *testing.T) {
 	s, _ := openStore(t, t.TempDir())
 	write(t, flags.New(targets(), s), shop, closed, open)
 	write(t, flags.New(targets(), s), orders, voicemail, normal)
-	url, lines := serve(t, flags.Endpoints{Targets: targets(), Store: s, Secret: secret})
+	bot := serve(t, flags.Config{Targets: targets(), Store: s, Secret: secret})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := ask(t, test.method, url+test.path, test.auth, test.body)
+			got := ask(t, test.method, bot.url+test.path, test.auth, test.body, "Origin", shopOrigin)
 			if got.status != test.status || got.body != test.want {
 				t.Errorf("%s %s = %d %s\nwant %d %s", test.method, test.path, got.status, got.body, test.status, test.want)
 			}
-			for name, want := range map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"} {
+			age := "no-store" // a menu asks for each call, and trouble is over soon
+			if got.body == isClosed {
+				age = "max-age=5"
+			}
+			for name, want := range map[string]string{"Content-Type": "application/json", "Cache-Control": age} {
 				if got := got.header.Get(name); got != want {
 					t.Errorf("%s is %q, want %q", name, got, want)
 				}
 			}
 		})
 	}
-	if got := lines.String(); strings.Contains(got, "horse") || strings.Count(got, "\n") != 2 {
+	if got := bot.log.String(); strings.Contains(got, "horse") || strings.Count(got, "\n") != 2 {
 		t.Errorf("want one line about targets and one about credentials, none with the password:\n%s", got)
 	}
 	// Only those who got an answer are counted.
+	bot.tell(t)
 	for k, want := range map[change.Key]int{shop: 1, orders: 3, "flag/chat/help-centre": 0} {
 		if _, _, total, err := s.Asked(t.Context(), k); err != nil || total != want {
 			t.Errorf("%s was asked for %d times, error %v, want %d", k, total, err, want)
@@ -260,26 +307,53 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-func TestAnyOriginMayReadChat(t *testing.T) {
-	s, _ := openStore(t, t.TempDir())
-	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s, Secret: secret})
+// A page of another origin gets the answer, cannot read it, and so its visitors can chat.
+func TestOrigins(t *testing.T) {
+	const shopFlag, helpFlag = "/flags/chat/web-shop", "/flags/chat/help-centre"
 	tests := []struct {
 		name, method, path string
+		headers            []string
 		status             int
-		origin, methods    string
+		origin, vary       string
+		counted            bool
 	}{
-		{"an answer", "GET", "/flags/chat/web-shop", 200, "*", ""},
-		{"an error", "GET", "/flags/chat/kiosk", 404, "*", ""},
-		{"a browser that asks first", "OPTIONS", "/flags/chat/web-shop", 204, "*", "GET"},
-		{"voice, which is not for pages", "GET", "/flags/voice?number=%2B16505550101", 200, "", ""},
-		{"voice, asked first", "OPTIONS", "/flags/voice", 405, "", ""},
+		{"the shop's page", "GET", shopFlag, []string{"Origin", shopOrigin}, 200, shopOrigin, "Origin", true},
+		{"its pages for phones", "GET", shopFlag, []string{"Origin", "https://m.example.com"}, 200, "https://m.example.com", "Origin", true},
+		{"another origin", "GET", shopFlag, []string{"Origin", "https://evil.example"}, 200, "", "Origin", false},
+		{"a name that begins like it", "GET", shopFlag, []string{"Origin", shopOrigin + ".evil.example"}, 200, "", "Origin", false},
+		{"the shop without encryption", "GET", shopFlag, []string{"Origin", "http://shop.example.com"}, 200, "", "Origin", false},
+		{"a page in a sandbox", "GET", shopFlag, []string{"Origin", "null"}, 200, "", "Origin", false},
+		{"a page of the bot's own host", "GET", shopFlag, []string{"Sec-Fetch-Site", "same-origin"}, 200, "", "Origin", true},
+		{"a monitor", "GET", shopFlag, nil, 200, "", "Origin", false},
+		{"any page, where all may ask", "GET", helpFlag, []string{"Origin", "https://evil.example"}, 200, "*", "", true},
+		{"a phone's app, where all may ask", "GET", helpFlag, nil, 200, "*", "", true},
+		{"a look without a body", "HEAD", shopFlag, []string{"Origin", shopOrigin}, 200, shopOrigin, "Origin", false},
+		{"a browser that asks first", "OPTIONS", shopFlag, []string{"Origin", shopOrigin}, 204, shopOrigin, "Origin", false},
+		{"another origin asks first", "OPTIONS", shopFlag, []string{"Origin", "https://evil.example"}, 204, "", "Origin", false},
+		{"an app nobody has", "GET", "/flags/chat/kiosk", []string{"Origin", shopOrigin}, 404, "", "", false},
+		{"voice, which is not for pages", "GET", "/flags/voice?number=%2B16505550101", []string{"Origin", shopOrigin}, 200, "", "", false},
+		{"the script, which is for all", "GET", "/flags/chat.js", []string{"Origin", "https://evil.example"}, 200, "*", "", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			resp := ask(t, test.method, url+test.path, secret, "")
-			got := []any{resp.status, resp.header.Get("Access-Control-Allow-Origin"), resp.header.Get("Access-Control-Allow-Methods")}
-			if diff := cmp.Diff([]any{test.status, test.origin, test.methods}, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			s, _ := openStore(t, t.TempDir())
+			bot := serve(t, flags.Config{Targets: targets(), Store: s, Secret: secret})
+			resp := ask(t, test.method, bot.url+test.path, secret, "", test.headers...)
+			bot.tell(t)
+			asked := 0
+			for _, k := range []change.Key{shop, "flag/chat/help-centre"} {
+				_, _, n, err := s.Asked(t.Context(), k)
+				if err != nil {
+					t.Fatal(err)
+				}
+				asked += n
+			}
+			got := []any{resp.status, resp.header.Get("Access-Control-Allow-Origin"), resp.header.Get("Vary"), asked == 1}
+			if diff := cmp.Diff([]any{test.status, test.origin, test.vary, test.counted}, got); diff != "" {
+				t.Errorf("status, origin, vary, counted (-want +got):\n%s", diff)
+			}
+			if methods := resp.header.Get("Access-Control-Allow-Methods"); (methods == "GET") != (test.method == "OPTIONS" && test.origin != "") {
+				t.Errorf("methods %q are allowed", methods)
 			}
 			if h := resp.header.Get("Access-Control-Allow-Headers") + resp.header.Get("Access-Control-Allow-Credentials"); h != "" {
 				t.Errorf("headers or credentials are allowed: %q", h)
@@ -288,47 +362,69 @@ func TestAnyOriginMayReadChat(t *testing.T) {
 	}
 }
 
+// What a browser has already is not sent again, until it is another answer.
+func TestNotModified(t *testing.T) {
+	s, _ := openStore(t, t.TempDir())
+	bot := serve(t, flags.Config{Targets: targets(), Store: s})
+	again := func(tag string) reply {
+		return ask(t, "GET", bot.url+"/flags/chat/web-shop", "", "", "Origin", shopOrigin, "If-None-Match", tag)
+	}
+	tag := visit(t, bot.url).header.Get("Etag")
+	for _, tags := range []string{tag, "W/" + tag, `"other", ` + tag} {
+		got := again(tags)
+		if got.status != http.StatusNotModified || got.body != "" || got.header.Get("Access-Control-Allow-Origin") != shopOrigin {
+			t.Errorf("If-None-Match %s = %d %q %v, want 304", tags, got.status, got.body, got.header)
+		}
+	}
+	write(t, flags.New(targets(), s), shop, closed, open)
+	bot.refresh(t)
+	if got := again(tag); got.status != http.StatusOK || got.header.Get("Etag") == tag {
+		t.Errorf("If-None-Match of an old answer = %d, tag %s, want 200 and another tag", got.status, got.header.Get("Etag"))
+	}
+	bot.tell(t)
+	if _, _, total, _ := s.Asked(t.Context(), shop); total != 5 {
+		t.Errorf("asked for %d times, want 5: who has the answer already asked, too", total)
+	}
+}
+
 func TestSecret(t *testing.T) {
 	s, _ := openStore(t, t.TempDir())
-	for _, bad := range []string{"horse", "horse:", ":horse", ":"} {
-		_, err := flags.Handler(flags.Endpoints{Targets: targets(), Store: s, Secret: config.Secret(bad)})
+	for _, bad := range []string{"horse", "horse:", ":horse", ":", "ivr:horse,", "ivr:horse,horse"} {
+		_, err := flags.NewEndpoints(flags.Config{Targets: targets(), Store: s, Secret: config.Secret(bad)})
 		if err == nil || strings.Contains(err.Error(), "horse") {
-			t.Errorf("Handler with secret %q = %v, want an error that does not tell it", bad, err)
+			t.Errorf("NewEndpoints with secret %q = %v, want an error that does not tell it", bad, err)
 		}
 	}
-	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s})
-	for _, auth := range []string{"", ":", "ivr:", ":ivr"} {
-		if got := ask(t, "GET", url+"/flags/voice?number=%2B16505550101", auth, ""); got.status != 401 {
-			t.Errorf("without a secret, %q gets %d, want 401", auth, got.status)
-		}
+	const path = "/flags/voice?number=%2B16505550101"
+	tests := []struct {
+		name, secret, basic, key string
+		want                     int
+	}{
+		{"none is set, none is sent", "", "", "", 401},
+		{"none is set, an empty one is sent", "", ":", ":", 401},
+		{"none is set, half a one is sent", "", "ivr:", "", 401},
+		{"Basic", "ivr:new", "ivr:new", "", 200},
+		{"in a header", "ivr:new", "", "ivr:new", 200},
+		{"in both", "ivr:new", "ivr:new", "ivr:new", 200},
+		{"a wrong one in the header", "ivr:new", "", "ivr:old", 401},
+		{"a wrong Basic is not mended by the header", "ivr:new", "ivr:old", "ivr:new", 401},
+		{"the old one, while both count", "ivr:new, ivr:old", "ivr:old", "", 200},
+		{"the new one, while both count", "ivr:new, ivr:old", "", "ivr:new", 200},
+		{"both at once is neither", "ivr:new,ivr:old", "ivr:new,ivr:old", "", 401},
 	}
-}
-
-// away is a store that does not answer.
-type away struct{ flags.Store }
-
-func (away) Get(context.Context, change.Key) (string, error) {
-	return "", errors.New("connection refused")
-}
-
-func TestStoreAwayLetsCustomersThrough(t *testing.T) {
-	s, _ := openStore(t, t.TempDir())
-	write(t, flags.New(targets(), s), shop, closed, open)
-	url, lines := serve(t, flags.Endpoints{Targets: targets(), Store: away{s}, Secret: secret})
-	for range 20 {
-		for path, want := range map[string]string{
-			"/flags/chat/web-shop":               `{"open":true,"message":"","until":null,"error":"not known at the moment"}`,
-			"/flags/voice?number=%2B16505550101": `{"state":"normal","message":"","error":"not known at the moment"}`,
-		} {
-			if got := ask(t, "GET", url+path, secret, ""); got.status != 503 || got.body != want {
-				t.Fatalf("GET %s = %d %s, want 503 %s", path, got.status, got.body, want)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			bot := serve(t, flags.Config{Targets: targets(), Store: s, Secret: config.Secret(test.secret)})
+			var headers []string
+			if test.key != "" {
+				headers = []string{flags.KeyHeader, test.key}
 			}
-		}
-	}
-	if got := lines.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "connection refused") {
-		t.Errorf("want one line for 40 questions:\n%s", got)
-	}
-	if _, _, total, _ := s.Asked(t.Context(), shop); total != 0 {
-		t.Errorf("%d questions without an answer are counted", total)
+			if got := ask(t, "GET", bot.url+path, test.basic, "", headers...); got.status != test.want {
+				t.Errorf("status %d, want %d", got.status, test.want)
+			}
+			if strings.Contains(bot.log.String(), "old") {
+				t.Errorf("the log tells it: %s", bot.log)
+			}
+		})
 	}
 }

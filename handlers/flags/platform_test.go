@@ -132,8 +132,8 @@ func TestDrillsAreApart(t *testing.T) {
 		}
 	}
 	write(t, drill, "drill/chat/web-shop", closed, open)
-	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s})
-	if got := ask(t, "GET", url+"/flags/chat/web-shop", "", "").body; !strings.Contains(got, `"open":true`) {
+	bot := serve(t, flags.Config{Targets: targets(), Store: s})
+	if got := visit(t, bot.url).body; !strings.Contains(got, `"open":true`) {
 		t.Errorf("a drill closed the chat of customers: %s", got)
 	}
 	if v, err := drill.Read(t.Context(), "drill/chat/web-shop"); err != nil || !v.Equal(closed) {
@@ -164,13 +164,13 @@ func TestGuideAsksToLook(t *testing.T) {
 func TestManyAtOnce(t *testing.T) {
 	s, _ := openStore(t, t.TempDir())
 	p := flags.New(targets(), s)
-	url, _ := serve(t, flags.Endpoints{Targets: targets(), Store: s})
+	bot := serve(t, flags.Config{Targets: targets(), Store: s})
 	const visitors, closers = 20, 8
 	var all sync.WaitGroup
 	for range visitors {
 		all.Go(func() {
 			for range 10 {
-				if got := ask(t, "GET", url+"/flags/chat/web-shop", "", ""); got.status != http.StatusOK {
+				if got := visit(t, bot.url); got.status != http.StatusOK {
 					t.Errorf("a visitor gets %d %s", got.status, got.body)
 				}
 			}
@@ -193,6 +193,7 @@ func TestManyAtOnce(t *testing.T) {
 	if won != 1 {
 		t.Errorf("%d of %d closed it, want 1", won, closers)
 	}
+	bot.tell(t)
 	if _, in5min, total, err := p.Asked(t.Context(), shop); err != nil || in5min != 10*visitors || total != 10*visitors {
 		t.Errorf("Asked = %d in 5 min, %d, error %v, want %d", in5min, total, err, 10*visitors)
 	}
@@ -200,13 +201,18 @@ func TestManyAtOnce(t *testing.T) {
 
 // Whatever a stranger sends, callers and visitors are let through.
 func FuzzEndpoints(f *testing.F) {
-	f.Add("GET", "/flags/chat/web-shop", "", "")
-	f.Add("POST", "/flags/voice", secret, `{"number":"+16505550101"}`)
-	f.Add("POST", "/flags/voice", secret, `{"number":7}`)
-	f.Add("GET", "/flags/voice?number=%zz;", secret, "")
+	f.Add("GET", "/flags/chat/web-shop", "", shopOrigin, "")
+	f.Add("GET", "/flags/chat/web-shop", "", "null", "W/\"\",,")
+	f.Add("POST", "/flags/voice", secret, "", `{"number":"+16505550101"}`)
+	f.Add("POST", "/flags/voice", secret, "", `{"number":7}`)
+	f.Add("GET", "/flags/voice?number=%zz;", secret, "", "")
+	f.Add("HEAD", "/flags/chat.js", "", "", "")
 	s, _ := openStore(f, f.TempDir())
-	h := handler(f, flags.Endpoints{Targets: targets(), Store: s, Secret: secret})
-	f.Fuzz(func(t *testing.T, method, path, auth, body string) {
+	h := endpoints(f, flags.Config{Targets: targets(), Store: s, Secret: secret})
+	if err := h.Refresh(f.Context()); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, method, path, auth, header, body string) {
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://bot.example"+path, strings.NewReader(body))
 		if err != nil {
 			t.Skip()
@@ -214,25 +220,16 @@ func FuzzEndpoints(f *testing.F) {
 		if user, password, ok := strings.Cut(auth, ":"); ok {
 			r.SetBasicAuth(user, password)
 		}
+		for _, name := range []string{"Origin", "If-None-Match", flags.KeyHeader} {
+			r.Header.Set(name, header)
+		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		got := w.Body.String()
-		through := strings.HasPrefix(got, `{"open":true,`) || strings.HasPrefix(got, `{"state":"normal",`)
+		through := strings.HasPrefix(got, `{"open":true,`) || strings.HasPrefix(got, `{"state":"normal",`) ||
+			strings.HasPrefix(w.Header().Get("Content-Type"), "text/javascript")
 		if w.Code >= 500 || !through && w.Code != http.StatusNoContent && w.Code/100 != 3 {
 			t.Errorf("%s %q = %d %s", method, path, w.Code, got)
 		}
 	})
-}
-
-func BenchmarkGet(b *testing.B) {
-	s, _ := openStore(b, b.TempDir())
-	h := handler(b, flags.Endpoints{Targets: targets(), Store: s})
-	r := httptest.NewRequest(http.MethodGet, "/flags/chat/web-shop", nil)
-	b.ReportAllocs()
-	for b.Loop() {
-		w := httptest.NewRecorder()
-		if h.ServeHTTP(w, r); w.Code != http.StatusOK {
-			b.Fatal(w.Code)
-		}
-	}
 }
