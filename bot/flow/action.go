@@ -18,6 +18,22 @@ type Action struct {
 	Arg    string `json:"arg,omitzero"`
 }
 
+// begin is the verb of a button that does what typed words do: those of its Arg. It belongs to no walk and no outage.
+const begin = "begin"
+
+// Begin is the action of a button that does what /outage and these words do.
+func Begin(words ...string) string {
+	return Action{Verb: begin, Arg: strings.Join(words, " ")}.Encode()
+}
+
+// valid reports whether a speaks to one document, or begins something.
+func (a Action) valid() bool {
+	if a.Verb == begin {
+		return a.Walk == "" && a.Outage == ""
+	}
+	return a.Verb != "" && (a.Walk == "") != (a.Outage == "")
+}
+
 // ErrAction means that a string is not an encoded action.
 var ErrAction = errors.New("not an action of this bot")
 
@@ -45,7 +61,7 @@ func DecodeAction(s string) (Action, error) {
 	}
 	a := Action{Walk: parts[1], Outage: parts[2], Verb: parts[3], Key: parts[4], State: parts[5], Arg: parts[6]}
 	// One action has one form: the decoder alone would take line breaks and stray bits.
-	if a.Verb == "" || (a.Walk == "") == (a.Outage == "") || a.Encode() != s {
+	if !a.valid() || a.Encode() != s {
 		return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
 	}
 	return a, nil

@@ -10,6 +10,7 @@ import (
 
 func FuzzAction(f *testing.F) {
 	f.Add("w1", "", "go", "", "3", "1")
+	f.Add("", "", "begin", "", "", "chat late")
 	f.Add("", "chat-abc", "overwrite", "sim/chat/web-shop/hours/monday", "conflict/true", "x")
 	f.Fuzz(func(t *testing.T, walk, outage, verb, key, state, arg string) {
 		a := Action{walk, outage, verb, key, state, arg}
@@ -18,7 +19,11 @@ func FuzzAction(f *testing.F) {
 			t.Fatalf("%q is not printable ASCII", s)
 		}
 		got, err := DecodeAction(s)
-		if valid := verb != "" && (walk == "") != (outage == ""); valid != (err == nil) {
+		valid := verb != "" && (walk == "") != (outage == "")
+		if verb == "begin" {
+			valid = walk == "" && outage == ""
+		}
+		if valid != (err == nil) {
 			t.Fatalf("DecodeAction(%q) = %v", s, err)
 		}
 		if err == nil && got != a {

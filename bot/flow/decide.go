@@ -218,6 +218,9 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 			return nil
 		}
 	}
+	if p, ok := e.What.(Press); ok && p.Action.Verb == begin {
+		e.What = Command{Words: strings.Fields(p.Action.Arg)}
+	}
 	desk, err := s.desk(ctx, *e)
 	if err != nil {
 		return err

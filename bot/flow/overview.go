@@ -1,0 +1,48 @@
+package flow
+
+import (
+	"context"
+
+	"github.com/rs/zerolog"
+
+	"switchback/bot/card"
+)
+
+// overviewMost is how many outages stand on an overview with all that belongs to them.
+const overviewMost = 5
+
+// Overview is what somebody sees without asking for anything: what is open, and what they may do. It changes nothing.
+func (s *Service) Overview(ctx context.Context, by Person) []card.Card {
+	by = s.who(ctx, by)
+	if !by.Member {
+		return []card.Card{stranger(s.policy, by)}
+	}
+	open, err := s.store.Open(ctx)
+	if err != nil {
+		zerolog.Ctx(ctx).Error().Err(err).Msg("no overview")
+		return []card.Card{{Tone: card.Trouble, Title: "I cannot remember for you right now", Text: []string{"What is open cannot be shown. Please try again in a minute."}}}
+	}
+	may := "You may look and practise. Confirming and restoring is for " + list(at(s.policy.responders())) + "."
+	if by.Responder {
+		may = "You may confirm a change, restore, extend and take over."
+	}
+	first := card.Card{
+		Title: "Nothing is open", Text: []string{may},
+		Buttons: []card.Button{{Label: "Report an outage", Style: card.Primary, Action: Begin()}},
+	}
+	if len(open) > 0 {
+		first.Title = statusCard(s.policy, open).Title
+	}
+	out := []card.Card{first}
+	for i, o := range open {
+		if i == overviewMost {
+			return append(out, statusCard(s.policy, open[i:]))
+		}
+		if _, r, err := s.store.Outage(ctx, o.ID); err == nil {
+			c := homeCard(s.policy, o, r.Value)
+			c.Text = append(c.Text, "Everything about it is in "+card.Channel(o.Home.Channel)+".")
+			out = append(out, c)
+		}
+	}
+	return out
+}
