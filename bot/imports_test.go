@@ -28,6 +28,7 @@ func imports() map[string][]string {
 		"store/storetest":   {"store"},
 		"handlers":          {"bot/flow", "bot/card", "bot/config"},
 		"handlers/flags":    {"bot/change", "bot/config"},
+		"handlers/slack":    {"bot/flow", "bot/card", "bot/config", "handlers"},
 		"handlers/terminal": {"bot/flow", "bot/card", "bot/config", "handlers"},
 	}
 }
