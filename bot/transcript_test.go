@@ -27,7 +27,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 // A transcript is a file of what is typed and what is shown. In it
 //
 //	# …           says what it is about
-//	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed; "live" after it is bot chat --live
+//	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed; "live" after it is bot chat --live,
+//	                         "four-eyes" an organisation that wants them
 //	> …           is a line that is typed
 //	~ 2h30m       lets time pass
 //	= restart     ends the program, and starts it again; "after 2h" later
@@ -88,8 +89,9 @@ func play(t *testing.T, script string) []byte {
 		switch mark {
 		case "#":
 		case "@":
-			clock, mode, _ := strings.Cut(rest, " ")
-			s.live = mode == "live"
+			clock, modes, _ := strings.Cut(rest, " ")
+			s.live = strings.Contains(modes, "live")
+			s.org.FourEyes = strings.Contains(modes, "four-eyes")
 			at, err := time.Parse(time.RFC3339, clock)
 			if err != nil {
 				t.Fatal(err)

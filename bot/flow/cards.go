@@ -598,7 +598,7 @@ func waited(r change.Record) string {
 func lastNotes(o Outage) []Line {
 	var out []Line
 	for _, l := range o.Timeline {
-		if l.What == "note" && l.Struck == "" {
+		if (l.What == "note" || l.What == "alone") && l.Struck == "" {
 			out = append(out, l)
 		}
 	}

@@ -14,7 +14,7 @@ func contract() map[string][]string {
 	return map[string][]string{
 		"1 write ahead":                      {"TestCrashSweep", "TestPlantedBugsTurnTheSweepRed", "no write-ahead"},
 		"2 first baseline wins":              {"TestBegin", "the first baseline wins", "the outage's value is never the value before", "baseline recorded twice"},
-		"3 once":                             {"TestCrashSweepOverTheWholeWay", "TestPressesThatDoNotCount", "TestManyConfirmsAtThreeProcesses", "TestTwoConfirmAtOnce", "TestAnOldYesFromTheInbox"},
+		"3 once":                             {"TestCrashSweepOverTheWholeWay", "TestPressesThatDoNotCount", "TestManyConfirmsAtThreeProcesses", "TestTwoConfirmAtOnce", "TestTwoConfirmTheSameClicksAtOnce", "TestTwoAgreeAtOnce", "TestAnOldYesFromTheInbox"},
 		"4 no silent overwrite":              {"somebody edits by hand during the outage", "current value trusted", "TestTell"},
 		"5 hard to change, easy to put back": {"TestStoreUnsafe", "TestStoreAway", "TestNoResponders", "TestWhatCannotBeDecidedIsSetAside"},
 		"6 nothing forgotten":                {"R11 the ladder, in opening hours", "R12 what was missed is one line, not a burst", "R42 an outage that changed something never ends so", "contract 6: no midnight is forgotten because a step failed"},
@@ -22,7 +22,7 @@ func contract() map[string][]string {
 		"8 honest":                           {"contract 8: after midnight the headline is true", "contract 8: nothing is called restored that was left", "R1 each step has a state of its own"},
 		"9 people decide":                    {"R10 the deadline asks and does nothing"},
 		"10 untouchables":                    {"queue"},
-		"11 only those who may":              {"a confirm by somebody who is no responder", "a stranger", "contract 11: who waits has no rights over settings"},
+		"11 only those who may":              {"a confirm by somebody who is no responder", "a stranger", "contract 11: who waits has no rights over settings", "TestFourEyes", "not the same e-mail address under another name"},
 		"12 secrets stay in":                 {"TestSecret"},
 	}
 }

@@ -308,6 +308,17 @@ func (s *Service) onWalk(ctx context.Context, b *batch, id string) error {
 		return err
 	}
 	b.walk = &w
+	if _, ok := b.event.What.(Press); ok && w.Value.Stage != Over && len(w.Value.Plan) > 0 && len(readableKeys(w.Value.Plan)) == 0 {
+		// Nothing is read again before a yes counts, so nothing else would show that somebody else began it.
+		if b.event.Desk.Held, err = s.store.Holders(ctx, keys(w.Value.Plan)); err != nil {
+			return err
+		}
+		if len(b.event.Desk.Held) > 0 { // the holder may have begun since the desk was laid out
+			if b.event.Desk.Open, err = s.store.Open(ctx); err != nil {
+				return err
+			}
+		}
+	}
 	return s.stepWalk(ctx, b, t)
 }
 
@@ -333,6 +344,11 @@ func (s *Service) treeOf(ctx context.Context, version string) (tree.Tree, error)
 
 // stepWalk lets the walk of the batch decide and takes its effects in.
 func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
+	if s.policy.FourEyes {
+		n, _ := t.Node(b.walk.Value.at())
+		b.event.Desk.Asker = s.who(ctx, Person{Account: b.walk.Value.By.Account, Member: true})
+		b.event.Desk.Outside = s.outside(ctx, Outage{Channel: n.Channel, Home: b.walk.Value.Place}, b.event)
+	}
 	next, effects, err := StepWalk(s.policy, t, b.walk.Value, b.event)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUndecided, err)

@@ -56,7 +56,7 @@ func (s *Service) who(ctx context.Context, claimed Person) Person {
 		p, named = s.policy.as(s.policy.People[i], p.Account), true
 	}
 	if !named {
-		p.Name, p.Zone = "@"+a.Name, a.Zone
+		p.Name, p.Zone, p.Email = "@"+a.Name, a.Zone, a.Email
 	}
 	p.Member = a.Member
 	p.Responder = a.Member && (p.Responder || a.Responder)

@@ -16,6 +16,7 @@ type Person struct {
 	Account   string `json:"account"`          // "terminal:sam", as the platform proved it
 	Name      string `json:"name"`             // as people see it: "@sam"
 	Zone      string `json:"zone,omitzero"`    // IANA; empty: the organisation's
+	Email     string `json:"-"`                // verified, for this decision alone; empty: not known
 	Member    bool   `json:"member,omitzero"`  // a full member of the own organisation
 	Responder bool   `json:"respond,omitzero"` // may confirm, restore, extend, take over
 	Restorer  bool   `json:"restore,omitzero"` // may put back: was a responder when that was last known
@@ -68,6 +69,7 @@ type Desk struct {
 	Gone    map[string]bool                  // people with a part in the outage who may not act here any more, by id; only for Due
 	Outside map[string]bool                  // places of the outage where people of other organisations read along, by lane
 	Named   map[string]Person                // who is meant by the accounts that a press names
+	Asker   Person                           // who asked for a second person, as they are now; only for a walk where four eyes are wanted
 	Works   bool                             // changes may be made: the store is healthy
 	Why     string                           // why not
 }

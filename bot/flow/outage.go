@@ -226,6 +226,13 @@ func (s *stepping) begun(b Begun) {
 		}
 		s.note("added", "%s added to it: %s", w.By.Name, orElse(names(b.Steps), b.Leaf.Title))
 	}
+	switch q := w.Second; {
+	case !q.settled():
+	case q.By != "":
+		s.note("second", "%s agreed as the second person", q.By)
+	default:
+		s.note("alone", "went on alone, without a second person: %s", q.Alone)
+	}
 	if len(b.Steps) > 0 && w.Inputs.Until.After(s.o.Deadline) {
 		s.deadline(w.Inputs.Until)
 		s.afterHours()
@@ -238,14 +245,9 @@ func (s *stepping) begun(b Begun) {
 // moveIn finds the outage's home, where all of it is shown, and the other places that show it. Where people of other
 // organisations read along is no home.
 func (s *stepping) moveIn(begun Place) {
-	begun.In = ""
-	typed := begun
-	typed.Person = ""
-	candidates := append(s.policy.routed(s.o.Channel, begun.Platform), s.policy.inside(begun.Platform), typed)
-	i := slices.IndexFunc(candidates, func(p Place) bool { return p.Channel != "" && !s.e.Desk.Outside[p.Lane()] })
-	s.o.Home = Place{Platform: begun.Platform, Person: s.o.Owner.Account}
-	if i >= 0 {
-		s.o.Home = candidates[i]
+	var ok bool
+	if s.o.Home, ok = s.policy.homeOf(s.o.Channel, begun, s.e.Desk.Outside); !ok {
+		s.o.Home = Place{Platform: begun.Platform, Person: s.o.Owner.Account}
 	}
 	s.o.Routed = nil
 	for _, platform := range append([]string{begun.Platform}, s.policy.Surfaces...) {
@@ -255,6 +257,18 @@ func (s *stepping) moveIn(begun Place) {
 			}
 		}
 	}
+}
+
+// homeOf is where all of an outage may be shown that somebody begins in a place. It reports false where people of other
+// organisations read along everywhere.
+func (p Policy) homeOf(channel string, begun Place, outside map[string]bool) (Place, bool) {
+	begun.In, begun.Person = "", ""
+	candidates := append(p.routed(channel, begun.Platform), p.inside(begun.Platform), begun)
+	i := slices.IndexFunc(candidates, func(p Place) bool { return p.Channel != "" && !outside[p.Lane()] })
+	if i < 0 {
+		return Place{}, false
+	}
+	return candidates[i], true
 }
 
 // moveOut leaves a home that is shared with another organisation now.

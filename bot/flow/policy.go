@@ -18,6 +18,8 @@ type Policy struct {
 	People           []Someone         `yaml:"people" jsonschema_description:"Who works here, by their accounts."`
 	Responders       []string          `yaml:"responders" jsonschema_description:"Names from people who may confirm, restore, extend and take over. Two at least."`
 	Groups           []string          `yaml:"-"` // names of chat platforms' groups whose members are responders too
+	FourEyes         bool              `yaml:"four_eyes" jsonschema_description:"A change needs a second person (default false); a restore never does. After 5 minutes without one its owner may go on alone, with a reason."`
+	Approvers        []string          `yaml:"approvers" jsonschema_description:"Names from people who may be that second person. Left out: the responders."`
 	Backup           string            `yaml:"backup" jsonschema_description:"Who is named when the owner does not answer."`
 	Channels         []Route           `yaml:"channels" jsonschema_description:"Where outages are posted; the first that fits a channel is its home."`
 	Inside           Route             `yaml:"inside" jsonschema_description:"Where the work goes when a routed channel is shared with another organisation."`
@@ -175,6 +177,12 @@ func (p Policy) Check(d *config.Document, at string) config.Problems {
 	for i, n := range p.Responders {
 		name(fmt.Sprintf("responders.%d", i), n)
 	}
+	for i, n := range p.Approvers {
+		name(fmt.Sprintf("approvers.%d", i), n)
+	}
+	if len(p.Approvers) > 0 && !p.FourEyes {
+		add("approvers", "nobody asks them: four_eyes is not true")
+	}
 	if p.Backup != "" {
 		name("backup", p.Backup)
 	}
@@ -246,6 +254,11 @@ func (p Policy) Warnings(d *config.Document, at string) config.Problems {
 	case 1:
 		warn("responders", "only one person may confirm and restore; name a second")
 	}
+	if p.FourEyes && slices.ContainsFunc(p.Responders, func(n string) bool {
+		return !slices.ContainsFunc(p.approvers(), func(a string) bool { return !p.same(Person{ID: a}, Person{ID: n}) })
+	}) {
+		warn("four_eyes", "somebody who may confirm has no second person to ask; name one more")
+	}
 	admins := 0
 	for _, s := range p.People {
 		if s.GladlyAdmin {
@@ -301,7 +314,7 @@ func (p Policy) Who(account string, member bool) Person {
 // as is one of the people, acting by one of their accounts.
 func (p Policy) as(s Someone, account string) Person {
 	return Person{
-		ID: s.Name, Account: account, Name: "@" + s.Name, Zone: s.Zone, Member: true, Admin: s.GladlyAdmin,
+		ID: s.Name, Account: account, Name: "@" + s.Name, Zone: s.Zone, Email: s.Email, Member: true, Admin: s.GladlyAdmin,
 		Responder: slices.Contains(p.Responders, s.Name),
 	}
 }

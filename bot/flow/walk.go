@@ -18,12 +18,13 @@ type Stage string
 
 // The stages of a walk.
 const (
-	Choosing Stage = "choosing" // a question or a text is shown
-	Looking  Stage = "looking"  // the catalogue or the present values are being fetched
-	Preview  Stage = "preview"  // what will change is shown, and waits for the confirm
-	Checking Stage = "checking" // confirmed; the values are being read again
-	Resting  Stage = "resting"  // not yet: asked again by a timer
-	Over     Stage = "over"
+	Choosing  Stage = "choosing"  // a question or a text is shown
+	Looking   Stage = "looking"   // the catalogue or the present values are being fetched
+	Preview   Stage = "preview"   // what will change is shown, and waits for the confirm
+	Checking  Stage = "checking"  // confirmed; the values are being read again
+	Seconding Stage = "seconding" // confirmed by one person, and a second one is asked
+	Resting   Stage = "resting"   // not yet: asked again by a timer
+	Over      Stage = "over"
 )
 
 const (
@@ -31,8 +32,9 @@ const (
 	walkLife   = 24 * time.Hour   // after its last turn
 	freshFor   = 10 * time.Minute // how long a confirm counts for the preview that was shown
 
-	endTimer   = "end"     // a walk's: nothing happened for 24 hours
-	notYetTimr = "not-yet" // a walk's: ask again
+	endTimer    = "end"     // a walk's: nothing happened for 24 hours
+	notYetTimr  = "not-yet" // a walk's: ask again
+	secondTimer = "second"  // a walk's: nobody has answered as the second person
 )
 
 // Walk is one person's way through one version of the playbook. It remembers its path, not only its position, so that
@@ -54,6 +56,7 @@ type Walk struct {
 	Plan      []change.Step     `json:"plan,omitzero"` // as previewed, with the values read for it
 	Unread    map[string]string `json:"unread,omitzero"`
 	ShownAt   time.Time         `json:"shown_at,omitzero"` // when the values of the preview were read
+	Second    *Second           `json:"second,omitzero"`   // nil: nobody was asked to be the second person
 	Last      time.Time         `json:"last"`
 	Ended     string            `json:"ended,omitzero"` // in words
 	Outage    string            `json:"outage,omitzero"`
@@ -120,6 +123,7 @@ func StepWalk(p Policy, t tree.Tree, w Walk, e Event) (Walk, []Effect, error) {
 	case Begun, Stepped:
 		return w, nil, fmt.Errorf("walk %s: %T is no event of a walk", w.ID, what)
 	}
+	s.leftSecond(w)
 	return s.w, s.out, nil
 }
 
@@ -284,24 +288,57 @@ func (s *walking) readings(r Readings) {
 		s.take(r)
 		s.preview("")
 	case r.For == "confirm" && s.w.Stage == Checking:
-		if s.e.At.Sub(s.w.ShownAt) > freshFor || !s.e.Desk.Works || !s.e.By.Responder {
+		if s.e.At.Sub(s.w.ShownAt) > freshFor || !s.e.Desk.Works || !s.mayConfirm() {
+			s.unsettle("it came too late")
 			s.w.Card++ // the process was away, or something is not as it was: nothing happens on an old yes
 			s.enter()
 			return
 		}
 		before := s.w.Plan
 		s.take(r)
-		if id := s.holder(s.w.Plan); id != "" {
-			s.heldBy(id)
-			return
-		}
 		if changed := differ(before, s.w.Plan); len(changed) > 0 || len(s.w.Unread) > 0 {
+			s.unsettle("the settings had changed")
 			s.preview("Changed since you looked: " + strings.Join(append(changed, slices.Sorted(maps.Keys(s.w.Unread))...), ", ") + ". Nothing was done; please look again.")
 			return
 		}
-		s.w.By = r.By
-		s.confirmed(s.w.Plan)
+		s.checked()
 	}
+}
+
+// mayConfirm reports whether those who said yes still may.
+func (s *walking) mayConfirm() bool {
+	if q := s.w.Second; q != nil && q.By != "" {
+		return s.policy.approves(s.e.By) && s.e.Desk.Asker.Responder
+	}
+	return s.e.By.Responder
+}
+
+// check reads the values again before anything is done on a yes.
+func (s *walking) check() {
+	s.w.Stage = Checking
+	s.w.Turn++ // the same button pressed again is late
+	if len(readableKeys(s.w.Plan)) == 0 {
+		s.checked()
+		return
+	}
+	s.do(Read{For: "confirm", Keys: readableKeys(s.w.Plan)})
+}
+
+// checked goes on with a yes whose values are still the same.
+func (s *walking) checked() {
+	if id := s.holder(s.w.Plan); id != "" {
+		s.unsettle("somebody else began it meanwhile")
+		s.heldBy(id)
+		return
+	}
+	if s.policy.FourEyes && !s.w.Second.settled() {
+		s.askSecond()
+		return
+	}
+	if s.e.By.ID == s.w.By.ID {
+		s.w.By = s.e.By // from the account that they use now
+	}
+	s.confirmed(s.w.Plan)
 }
 
 // take puts the values read into the plan.
@@ -357,6 +394,10 @@ func (s *walking) preview(note string) {
 
 func (s *walking) press(p Press) {
 	a := p.Action
+	if a.Verb == "second-yes" || a.Verb == "second-no" {
+		s.second(a)
+		return
+	}
 	if s.e.By.ID != s.w.By.ID {
 		s.tell(card.Card{Title: "This is " + s.w.By.Name + "'s card", Text: []string{"Type /outage to begin your own. Nothing was changed."}})
 		return
@@ -433,6 +474,8 @@ func (s *walking) press(p Press) {
 		s.accept()
 	case "confirm":
 		s.confirm()
+	case "alone", "alone-send":
+		s.alone(a, p.Fields["reason"])
 	default:
 		s.again()
 	}
@@ -449,6 +492,8 @@ func (s *walking) again() {
 		s.preview("")
 	case Looking, Checking: // the answer is on its way, and shows the card
 		s.tell(card.Card{Tone: card.Working, Title: "Reading the present settings…"})
+	case Seconding:
+		s.awaitSecond()
 	case Choosing, Resting, Over:
 		s.enter()
 	}
@@ -490,13 +535,7 @@ func (s *walking) confirm() {
 		s.tell(card.Card{Title: "You looked more than ten minutes ago", Text: []string{"Nothing was done yet. I read the settings again; please confirm what you see then."}})
 		s.enter()
 	default:
-		s.w.Stage = Checking
-		s.w.Turn++ // the same button pressed again is late
-		if len(readableKeys(s.w.Plan)) == 0 {
-			s.confirmed(s.w.Plan)
-			return
-		}
-		s.do(Read{For: "confirm", Keys: readableKeys(s.w.Plan)})
+		s.check()
 	}
 }
 
@@ -515,10 +554,14 @@ func (s *walking) confirmed(steps []change.Step) {
 		where = card.Channel(home)
 	}
 	s.w.Plan = nil
-	s.end("outage "+s.w.Outage, card.Card{
+	c := card.Card{
 		Tone: card.Done, Title: s.node().Title,
 		Text: []string{"Confirmed by " + s.w.By.Name + " at " + card.Clock(s.e.At) + ". Everything else is in " + where + " (" + s.w.Outage + ")."},
-	})
+	}
+	if s.w.Second.settled() {
+		c.Text = append([]string{s.w.Second.Said}, c.Text...)
+	}
+	s.end("outage "+s.w.Outage, c)
 	s.do(Start{Steps: steps})
 }
 
@@ -535,6 +578,8 @@ func (s *walking) due(d Due) {
 		}
 		s.w.Card++ // an edited message rings nowhere
 		s.enter()
+	case secondTimer:
+		s.secondDue()
 	}
 }
 
@@ -635,6 +680,11 @@ func (s *walking) inputs(f map[string]string) {
 		return
 	}
 	s.w.Inputs = in
+	if s.w.Second != nil { // who was looked for was looked for something else
+		q := *s.w.Second
+		q.First = time.Time{}
+		s.w.Second = &q
+	}
 	s.enter()
 }
 
