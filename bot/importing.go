@@ -91,6 +91,7 @@ func (b *bench) event(what flow.What) flow.Event {
 	return flow.Event{
 		ID: "command/" + rand.Text(), At: time.Now(), By: b.me, What: what,
 		Place: flow.Place{Platform: terminal.Platform, Channel: b.org.Home("", terminal.Platform).Channel},
+		Until: time.Now().Add(time.Hour), // a form is answered right where it is asked for
 	}
 }
 
