@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"switchback/bot/card"
 	"switchback/bot/change"
 	"switchback/bot/flow"
 	"switchback/bot/gladly"
@@ -212,6 +213,7 @@ type session struct {
 	As        string
 	Extras    map[string]terminal.Extra
 	Keep      func(name, text string) error
+	Shown     func(c card.Card)
 	Pager     handlers.Sender // nil: none
 }
 
@@ -249,7 +251,7 @@ func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker
 		home = "#chat"
 	}
 	term := terminal.New(terminal.Config{
-		Out: s.Out, Session: s.Name, Me: s.me(), Channel: home, Extras: s.Extras, Keep: s.Keep, Flow: service, Trust: len(s.Org.People) == 0,
+		Out: s.Out, Session: s.Name, Me: s.me(), Channel: home, Extras: s.Extras, Keep: s.Keep, Shown: s.Shown, Flow: service, Trust: len(s.Org.People) == 0,
 		Zone:   func(account string) *time.Location { return s.Org.Who(account, false).Location(s.Org.Policy) },
 		Settle: worker.Settle,
 		Tick:   func(ctx context.Context) error { _, err := worker.Step(ctx); return err },

@@ -348,7 +348,7 @@ func TestRules(t *testing.T) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
 			var got string
-			synctest.Test(t, func(t *testing.T) { got = string(play(t, r.script)) })
+			synctest.Test(t, func(t *testing.T) { got = string(play(t, r.script, nil)) })
 			rest := got
 			for _, want := range r.shows {
 				_, after, ok := strings.Cut(rest, want)

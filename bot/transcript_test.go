@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"switchback/bot/card"
 	"switchback/bot/change"
 	"switchback/bot/sim"
 	"switchback/handlers"
@@ -34,7 +37,10 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 //	= restart     ends the program, and starts it again; "after 2h" later
 //
 // and everything else is what the program prints. -update rewrites that; the diff is the review.
+//
+// Each kind of card and form that they show is kept in testdata/cards.json, for the tests of the chat platforms.
 func TestTranscripts(t *testing.T) {
+	var cards kinds
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)
@@ -45,8 +51,9 @@ func TestTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			cards.files++
 			var got []byte
-			synctest.Test(t, func(t *testing.T) { got = play(t, string(want)) })
+			synctest.Test(t, func(t *testing.T) { got = play(t, string(want), cards.add) })
 			if *update {
 				if err := os.WriteFile(file, got, 0o600); err != nil {
 					t.Fatal(err)
@@ -58,6 +65,66 @@ func TestTranscripts(t *testing.T) {
 			}
 		})
 	}
+	if cards.files < len(files) { // only some were asked for
+		return
+	}
+	const file = "testdata/cards.json"
+	if *update {
+		if err := os.WriteFile(file, cards.json(t), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(cards.json(t))); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// kinds are cards of which each is unlike the others, whatever its numbers and times are.
+type kinds struct {
+	files int
+	seen  map[string]bool
+	cards []card.Card
+}
+
+var numbers = regexp.MustCompile(`\x02[^\x03]*\x03|[0-9]+`)
+
+func (k *kinds) add(c card.Card) {
+	if c.Keep { // names its store, which is another one each time
+		return
+	}
+	like := fmt.Sprint(c.Tone, c.Drill, c.Form != nil, c.Title)
+	for _, b := range c.Buttons {
+		like += "\n" + b.Label
+	}
+	if like = numbers.ReplaceAllString(like, "0"); k.seen[like] {
+		return
+	}
+	if k.seen == nil {
+		k.seen = map[string]bool{}
+	}
+	k.seen[like] = true
+	k.cards = append(k.cards, c)
+}
+
+// json has one card a line.
+func (k *kinds) json(t *testing.T) []byte {
+	t.Helper()
+	out := []byte("[\n")
+	for i, c := range k.cards {
+		line, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			out = append(out, ",\n"...)
+		}
+		out = append(out, line...)
+	}
+	return append(out, "\n]\n"...)
 }
 
 // stage is a whole bot over a practice company, in one process and in fake time.
@@ -73,12 +140,13 @@ type stage struct {
 	worker   *handlers.Worker
 	playbook string
 	live     bool
+	shown    func(card.Card)
 }
 
 // play runs the typed lines of a transcript and returns it with what was shown.
-func play(t *testing.T, script string) []byte {
+func play(t *testing.T, script string, shown func(card.Card)) []byte {
 	t.Helper()
-	s := &stage{t: t, dir: t.TempDir()}
+	s := &stage{t: t, dir: t.TempDir(), shown: shown}
 	var err error
 	if s.org, err = loadOrganisation(""); err != nil {
 		t.Fatal(err)
@@ -168,7 +236,7 @@ func (s *stage) start() {
 	client := sim.Local(s.company)
 	client.Timeout = 10 * time.Second
 	session := session{
-		Org: s.org, Tree: tr, Playbook: playbook, Store: s.store, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts),
+		Org: s.org, Tree: tr, Playbook: playbook, Store: s.store, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts), Shown: s.shown,
 		Platforms: change.Platforms{"sim": sim.NewPlatform(s.org.practice(), "http://company", client)},
 		Extras:    map[string]terminal.Extra{"/company": (&company{url: "http://company", client: client}).command},
 	}

@@ -47,6 +47,7 @@ type Config struct {
 	Trust   bool // everybody who types is a member: the organisation document names nobody
 	Extras  map[string]Extra
 	Keep    func(name, text string) error // keeps a copy of the values from before; nil: nowhere but in the store
+	Shown   func(c card.Card)             // is told of every card and form; nil: nobody wants to know
 	Flow    Flow
 	Settle  func(ctx context.Context) error // returns when nothing is under way
 	Tick    func(ctx context.Context) error // carries out what has fallen due
@@ -84,11 +85,15 @@ func New(c Config) *Terminal {
 	if c.Zone == nil {
 		c.Zone = func(string) *time.Location { return time.UTC }
 	}
+	if c.Shown == nil {
+		c.Shown = func(card.Card) {}
+	}
 	return &Terminal{config: c, asking: map[string]question{}}
 }
 
 // Send prints a card: the terminal as a chat platform.
 func (t *Terminal) Send(_ context.Context, p flow.Post, to handlers.Target) (string, error) {
+	t.config.Shown(p.Card)
 	if p.Card.Keep {
 		if t.config.Keep == nil {
 			return p.Message, nil
@@ -297,6 +302,7 @@ func (t *Terminal) accept(ctx context.Context, who string, what flow.What) error
 		return err
 	}
 	if r.Form != nil {
+		t.config.Shown(*r.Form)
 		t.say("\nForm for @%s: %s\n", who, safe(r.Form.Title))
 		q := question{form: r.Form.Form, fields: map[string]string{}}
 		if slices.ContainsFunc(q.form.Inputs, func(in card.Input) bool { return in.Error != "" }) {
