@@ -34,6 +34,9 @@ func imports() map[string][]string {
 		// Stand-ins for the outside world, and what only tests use of them.
 		"handlers/slack/slacktest":       {},
 		"handlers/slack/slacktest/story": {"handlers/slack/slacktest"},
+
+		"handlers/statuspage":                {"bot/incident", "bot/flow", "bot/config"},
+		"handlers/statuspage/statuspagetest": {},
 	}
 }
 
