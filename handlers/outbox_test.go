@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,9 +25,11 @@ type sending struct {
 	kept   store.Flow
 	worker *handlers.Worker
 	posts  int
+	mu     sync.Mutex
 	got    []string           // "message title", and where it went
 	answer map[string]error   // what sending a title gives
 	during func(title string) // what happens while a title is sent
+	pace   handlers.Pace
 }
 
 // inBubble runs a test in fake time, over a new store.
@@ -53,12 +56,16 @@ func (s *sending) Send(_ context.Context, p flow.Post, to handlers.Target) (stri
 	if p.Place.Thread != "" {
 		line += fmt.Sprintf(" under %q", to.Thread)
 	}
+	s.mu.Lock()
 	s.got = append(s.got, line)
+	s.mu.Unlock()
 	if s.during != nil {
 		s.during(title)
 	}
 	return "ref-" + p.Message, s.answer[title]
 }
+
+func (s *sending) Pace(flow.Place) handlers.Pace { return s.pace }
 
 func place() flow.Place { return flow.Place{Platform: "chat", Channel: "C1"} }
 
@@ -163,6 +170,42 @@ func TestOutboxWaitsAsLongAsItIsTold(t *testing.T) {
 	})
 }
 
+// A new post is no reason to come back to a platform before the time it asked for.
+func TestOutboxWaitsWhateverIsPosted(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		s.post("a", "first", place())
+		s.answer["first"] = handlers.Later{After: 40 * time.Second}
+		s.wantSent("a first")
+		delete(s.answer, "first")
+		for range 39 {
+			time.Sleep(time.Second)
+			s.post("b", fmt.Sprint("second at ", time.Now().Second()), place())
+			s.wantSent()
+		}
+		time.Sleep(time.Second)
+		s.wantSent("a first", "b second at 39")
+		s.wantEmpty()
+	})
+}
+
+func TestOutboxKeepsThePace(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		s.pace = handlers.Pace{Every: time.Second, Burst: 3}
+		for i := range 6 {
+			s.post(fmt.Sprint("m", i), "text", place())
+		}
+		s.wantSent("m0 text", "m1 text", "m2 text")
+		s.wantSent()
+		time.Sleep(time.Second)
+		s.wantSent("m3 text")
+		s.post("m6", "text", flow.Place{Platform: "chat", Person: "chat:ana"}) // a person's lane has a pace of its own
+		s.wantSent("m6 text")
+		time.Sleep(10 * time.Second)
+		s.wantSent("m4 text", "m5 text")
+		s.wantEmpty()
+	})
+}
+
 func TestOutboxLanesDoNotWaitForEachOther(t *testing.T) {
 	inBubble(t, func(s *sending) {
 		other := flow.Place{Platform: "chat", Channel: "C2"}
@@ -194,6 +237,8 @@ func TestOutboxTriesAgain(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		s.wantSent("a first")
 		delete(s.answer, "first")
+		time.Sleep(5 * time.Second)
+		s.wantSent() // more seldom each time
 		time.Sleep(5 * time.Second)
 		s.wantSent("a first", "b second")
 		s.wantEmpty()
@@ -269,12 +314,12 @@ func TestOutboxAfterACrash(t *testing.T) {
 	inBubble(t, func(s *sending) {
 		s.post("a", "first", place())
 		s.post("b", "second", place())
-		dead := store.Flow{Store: &dying{Store: s.kept.Store, after: 1}}
+		dead := store.Flow{Store: &dying{Store: s.kept.Store, after: 2}} // it takes the lane, and notes the first
 		claims, err := dead.Claim(s.t.Context(), 30*time.Second, 1)
 		if err != nil || len(claims) != 1 {
 			s.t.Fatalf("Claim = %v, %v", claims, err)
 		}
-		if err := handlers.NewOutbox(dead, map[string]handlers.Sender{"chat": s}).Run(s.t.Context(), claims[0]); err == nil {
+		if _, err := handlers.NewOutbox(dead, map[string]handlers.Sender{"chat": s}).Run(s.t.Context(), claims[0]); err == nil {
 			s.t.Error("Run over a dead store gave no error")
 		}
 		if diff := cmp.Diff([]string{"a first", "b second"}, s.got); diff != "" {

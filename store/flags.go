@@ -136,7 +136,8 @@ func (b *builder) save(ctx context.Context, s Store) error {
 	if b.err != nil {
 		return b.err
 	}
-	return commit(ctx, s, b.commit)
+	_, err := commit(ctx, s, b.commit)
+	return err
 }
 
 // asking is a document: how often a flag was asked for.

@@ -26,6 +26,7 @@ import (
 //	draft:<event>    a form that came too late to be opened, for a day
 //	left:<key>       what an ended outage left on the platform, and what was there before it
 //	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
+//	sending:<lane>   who sends there until when, and what may have arrived
 type Flow struct{ Store Store }
 
 // Prefixes of documents.
@@ -40,6 +41,7 @@ const (
 	playbookDoc = "playbook:"
 	outDoc      = "out:"
 	sentDoc     = "sent:"
+	sendingDoc  = "sending:"
 	leftDoc     = "left:"
 	draftDoc    = "draft:"
 )
@@ -233,7 +235,7 @@ func (f Flow) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Cla
 	claims, err := f.Store.Claim(ctx, lease, n)
 	out := make([]flow.Claim, len(claims))
 	for i, c := range claims {
-		out[i] = flow.Claim{ID: c.ID, At: c.At, Token: c.Token, Leased: now}
+		out[i] = flow.Claim{ID: c.ID, At: c.At, Token: c.Token, Leased: now, For: lease}
 	}
 	return out, err
 }
@@ -259,29 +261,38 @@ func (f Flow) Save(ctx context.Context, s flow.Save) error {
 	if err := f.build(ctx, &b, s); err != nil {
 		return err
 	}
-	return commit(ctx, f.Store, b.commit)
+	_, err := commit(ctx, f.Store, b.commit)
+	return err
 }
 
 // commit carries a commit out. Errors with a meaning are flow's; any other leaves the outcome unknown, so the same
 // commit is asked for again.
-func commit(ctx context.Context, s Store, c Commit) error {
-	var err error
+func commit(ctx context.Context, s Store, c Commit) (counter uint64, err error) {
 	for range tries {
-		_, err = s.Commit(ctx, c)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, ErrConflict):
-			return fmt.Errorf("%w: %w", flow.ErrConflict, err)
-		case errors.Is(err, ErrReplayed):
-			return flow.ErrReplayed
-		case errors.Is(err, ErrFenced):
-			return flow.ErrFenced
-		case errors.Is(err, ErrInvalid):
-			return fmt.Errorf("%w: %w", flow.ErrInvalid, err)
-		case errors.Is(err, ErrStateLost), errors.Is(err, ErrNewerSchema), ctx.Err() != nil:
-			return err
+		counter, err = s.Commit(ctx, c)
+		if err == nil || final(err) || ctx.Err() != nil {
+			break
 		}
+	}
+	return counter, inFlow(err)
+}
+
+// final reports whether an error of Commit says that nothing was written, and that asking again is of no use.
+func final(err error) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, ErrReplayed) || errors.Is(err, ErrFenced) || errors.Is(err, ErrInvalid) ||
+		errors.Is(err, ErrStateLost) || errors.Is(err, ErrNewerSchema)
+}
+
+func inFlow(err error) error {
+	switch {
+	case errors.Is(err, ErrConflict):
+		return fmt.Errorf("%w: %w", flow.ErrConflict, err)
+	case errors.Is(err, ErrReplayed):
+		return flow.ErrReplayed
+	case errors.Is(err, ErrFenced):
+		return flow.ErrFenced
+	case errors.Is(err, ErrInvalid):
+		return fmt.Errorf("%w: %w", flow.ErrInvalid, err)
 	}
 	return err
 }
@@ -532,25 +543,65 @@ func (f Flow) Sent(ctx context.Context, lane, message string) (flow.Doc[flow.Sen
 	return get[flow.Sent](ctx, f.Store, sentDoc+lane+"\n"+message)
 }
 
-// Delivered takes posts off their lane.
-func (f Flow) Delivered(ctx context.Context, lane, message string, posts []flow.Doc[flow.Post], sent *flow.Doc[flow.Sent]) error {
-	b := builder{docs: map[string]uint64{}}
-	for _, p := range posts {
-		b.remove(outDoc+lane+"\n"+p.Value.ID, p.Version)
-	}
-	if sent != nil {
-		b.put(sentDoc+lane+"\n"+message, sent.Version, sent.Value)
-	}
-	if b.err != nil {
-		return b.err
-	}
-	return commit(ctx, f.Store, b.commit)
+// Sending returns how far the sending of a lane has come.
+func (f Flow) Sending(ctx context.Context, lane string) (flow.Doc[flow.Sending], error) {
+	return get[flow.Sending](ctx, f.Store, sendingDoc+lane)
 }
 
-// Rest ends the claim of a lane. A post that came meanwhile has set the timer anew and ended the claim: then nothing
-// is done here.
-func (f Flow) Rest(ctx context.Context, c flow.Claim, at time.Time) error {
-	err := commit(ctx, f.Store, Commit{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{c.ID, at}}})
+const (
+	turnLife  = 10 * time.Minute // in which a turn may be asked for again
+	turnPause = 100 * time.Millisecond
+)
+
+// Turn saves what was sent, and who sends on. It returns the new version of the lane's Sending, and ErrConflict where
+// somebody else has taken the lane. While the store does not answer it asks again, as long as ctx lasts: what was sent
+// is worth waiting for.
+func (f Flow) Turn(ctx context.Context, t flow.Turn) (uint64, error) {
+	b := builder{docs: map[string]uint64{}}
+	b.put(sendingDoc+t.Lane, t.Sending.Version, t.Sending.Value)
+	for _, p := range t.Done {
+		b.remove(outDoc+t.Lane+"\n"+p.Value.ID, p.Version)
+	}
+	if t.Sent != nil {
+		b.put(sentDoc+t.Lane+"\n"+t.Message, t.Sent.Version, t.Sent.Value)
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	c := b.commit
+	c.Nonce, c.OpLife = NewNonce(), turnLife
+	c.Op = "turn/" + c.Nonce
+	if t.Rest == nil {
+		return f.patiently(ctx, c)
+	}
+	c.Lease = &Lease{Timer: t.Rest.Claim.ID, Token: t.Rest.Claim.Token}
+	c.Timers = []Timer{{t.Rest.Claim.ID, t.Rest.At}}
+	version, err := f.patiently(ctx, c)
+	if errors.Is(err, flow.ErrFenced) { // a post came, and whoever took its claim saw that the lane was taken
+		c.Lease, c.Timers = nil, []Timer{{t.Rest.Claim.ID, time.Now().Truncate(time.Millisecond)}}
+		return f.patiently(ctx, c)
+	}
+	return version, err
+}
+
+func (f Flow) patiently(ctx context.Context, c Commit) (uint64, error) {
+	for {
+		counter, err := f.Store.Commit(ctx, c)
+		if err == nil || final(err) {
+			return counter, inFlow(err)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, err
+		case <-time.After(turnPause):
+		}
+	}
+}
+
+// Rest ends the claim of a lane that somebody else sends. A post that came meanwhile has set the timer anew and ended
+// the claim: then nothing is done here.
+func (f Flow) Rest(ctx context.Context, r flow.Rest) error {
+	_, err := commit(ctx, f.Store, Commit{Lease: &Lease{Timer: r.Claim.ID, Token: r.Claim.Token}, Timers: []Timer{{r.Claim.ID, r.At}}})
 	if errors.Is(err, flow.ErrFenced) {
 		return nil
 	}

@@ -131,6 +131,40 @@ type Sent struct {
 	Card string `json:"card"` // a hash of what was sent last
 }
 
+// Sending is how far the sending of one lane has come. Whoever sends takes the lane first, by saving this document at
+// the version that was seen: so one process sends at a time, and one that was paused cannot record anything any more.
+type Sending struct {
+	Until  time.Time `json:"until,omitzero"`  // somebody sends, and is to be left alone until then
+	After  time.Time `json:"after,omitzero"`  // nothing is sent before
+	Paid   time.Time `json:"paid,omitzero"`   // up to when the platform's pace is used up
+	Failed int       `json:"failed,omitzero"` // sends in a row whose outcome is unknown
+	Tried  *Tried    `json:"tried,omitzero"`  // a new message on its way; if the sender is gone, nobody knows whether it arrived
+}
+
+// Tried is a new message that may have arrived.
+type Tried struct {
+	Message string    `json:"message"`
+	Card    string    `json:"card"` // the hash of what was sent
+	At      time.Time `json:"at"`
+}
+
+// Turn is one save of whoever sends a lane: all or nothing.
+type Turn struct {
+	Lane    string
+	Sending Doc[Sending] // as it becomes
+	Done    []Doc[Post]  // taken off the lane
+	Message string
+	Sent    *Doc[Sent] // where Message went; nil: nothing new
+	Rest    *Rest      // the sender stops; nil: it goes on
+}
+
+// Rest ends a claim on a lane. Its timer is set to At, or removed where that is zero; where a post came meanwhile, the
+// lane is due at once.
+type Rest struct {
+	Claim Claim
+	At    time.Time
+}
+
 // Lane is the queue of everything that is sent to one place, in order. Threads share their channel's.
 func (p Place) Lane() string {
 	if p.Person != "" {
@@ -163,7 +197,8 @@ type Claim struct {
 	ID     string
 	At     time.Time
 	Token  uint64
-	Leased time.Time // when it was claimed
+	Leased time.Time     // when it was claimed …
+	For    time.Duration // … and for how long
 }
 
 // Lease is a claim that a save makes sure of. Extend moves its end.
