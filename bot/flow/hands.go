@@ -70,8 +70,11 @@ func (s *stepping) resting() bool {
 	})
 }
 
-// hands shows the board of each screen, and what each person has to do next.
+// hands shows the board of each screen, and what each person has to do next. Whoever has nothing left to do there, for
+// whatever reason, is told so once: no card goes on asking for a click.
 func (s *stepping) hands() {
+	before := s.o.Told.Hands
+	s.o.Told.Hands = nil
 	for _, screen := range s.screens() {
 		s.askToLook(screen)
 		s.post("board/"+screen, s.thread(), s.board(screen))
@@ -82,7 +85,13 @@ func (s *stepping) hands() {
 			}
 		}
 		for _, h := range people {
+			s.o.Told.Hands = append(s.o.Told.Hands, Busy{h, screen})
 			s.post("hands/"+screen+"/"+h.ID, s.placeOf(h.ID, screen), s.handCard(screen, h))
+		}
+	}
+	for _, was := range before {
+		if !slices.ContainsFunc(s.o.Told.Hands, func(b Busy) bool { return b.Who.ID == was.Who.ID && b.Screen == was.Screen }) {
+			s.post("hands/"+was.Screen+"/"+was.Who.ID, s.placeOf(was.Who.ID, was.Screen), s.handCard(was.Screen, was.Who))
 		}
 	}
 }
@@ -208,7 +217,11 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 	}
 	click := pick(change.Recorded, change.Intent, change.IsSet, change.RestoreIntent)
 	if len(click) == 0 {
-		return card.Card{Tone: card.Done, Title: h.Name + " has nothing left to do at " + screen}
+		c := card.Card{Tone: card.Done, Title: h.Name + " has nothing left to do at " + screen}
+		if len(s.on(screen, undone)) > 0 {
+			c.Text = []string{"What is still to do there stands in the list."}
+		}
+		return c
 	}
 	g := s.e.Desk.Guide[click[0].Key]
 	c.Title = card.Shorten(h.Name+", now click in "+screen, card.MaxTitle)

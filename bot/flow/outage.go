@@ -76,6 +76,13 @@ type Told struct {
 	Asked map[change.Key]string   `json:"asked,omitzero"` // the question open for a step
 	Drift map[change.Key][]string `json:"drift,omitzero"` // values found by settle checks
 	Looks []string                `json:"looks,omitzero"` // screens at which somebody was asked to look as a customer
+	Hands []Busy                  `json:"hands,omitzero"` // whose card shows something to do
+}
+
+// Busy is somebody who was shown what to do on one screen.
+type Busy struct {
+	Who    change.Holder `json:"who"`
+	Screen string        `json:"screen"`
 }
 
 // Helper is somebody who was asked to do the clicks of one screen.
