@@ -23,6 +23,7 @@ func in(t *testing.T, story func(n *night)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNight(t, &stops{at: -1})
+		n.start()
 		story(n)
 		n.service.Wait()
 		if err := n.file.Close(); err != nil {

@@ -118,6 +118,7 @@ func TestImportRefuses(t *testing.T) {
 func TestImportOfWhatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNight(t, &stops{at: -1})
+		n.start()
 		o, r := sample()
 		for i := range r.Steps {
 			r.Steps[i].State = change.Restored
