@@ -33,7 +33,9 @@ func (s *Slack) postMessage(a args) (map[string]any, *apiError) {
 		m.Broadcast = a.yes("reply_broadcast")
 	}
 	posted := s.put(m)
-	return map[string]any{"channel": c.ID, "ts": posted.TS, "message": s.shown(posted)}, nil
+	shown := s.shown(posted)
+	s.echo(c, shown, nil)
+	return map[string]any{"channel": c.ID, "ts": posted.TS, "message": shown}, nil
 }
 
 func (s *Slack) postEphemeral(a args) (map[string]any, *apiError) {
@@ -65,11 +67,28 @@ func (s *Slack) update(a args) (map[string]any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
+	before := s.shown(m)
 	if next.Metadata != nil {
 		m.Metadata = next.Metadata
 	}
 	s.edit(m, next)
-	return map[string]any{"channel": m.Channel, "ts": m.TS, "text": m.Text, "message": s.shown(m)}, nil
+	shown := s.shown(m)
+	s.echo(s.channel(m.Channel), shown, before)
+	return map[string]any{"channel": m.Channel, "ts": m.TS, "text": m.Text, "message": shown}, nil
+}
+
+// echo tells the app of its own message in a direct conversation, as Slack does with all messages there: a bot that
+// answers itself never stops. before is not nil if the message was changed.
+func (s *Slack) echo(c *Channel, shown, before map[string]any) {
+	if c.With == "" || (s.app.EventURL == "" && !s.socket) {
+		return
+	}
+	event := clone(shown)
+	if before != nil {
+		event = map[string]any{"type": "message", "subtype": "message_changed", "hidden": true, "message": shown, "previous_message": before, "ts": s.ts()}
+	}
+	event["channel"], event["channel_type"] = c.ID, "im"
+	s.running.Go(func() { s.Tell(s.stopped, BotUser, event) })
 }
 
 // edit gives a message other content, and blocks that were not named new ids.

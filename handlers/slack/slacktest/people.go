@@ -130,7 +130,7 @@ var named = regexp.MustCompile(`<@(\w+)\|[^>]*>`)
 // mentioned and in the channel, and of everything in its direct conversations.
 func (s *Slack) Say(ctx context.Context, user, channel, thread, text string) (Message, Delivery, error) {
 	s.mu.Lock()
-	_, c, err := s.present(user, channel)
+	u, c, err := s.present(user, channel)
 	if err != nil {
 		s.mu.Unlock()
 		return Message{}, Delivery{}, err
@@ -142,8 +142,11 @@ func (s *Slack) Say(ctx context.Context, user, channel, thread, text string) (Me
 	}
 	m := *s.put(Message{Channel: c.ID, User: user, Thread: thread, Text: named.ReplaceAllString(s.escape(text), "<@$1>")})
 	event := map[string]any{
-		"type": "app_mention", "user": user, "text": m.Text, "ts": m.TS, "event_ts": m.TS, "channel": c.ID, "team": s.config.TeamID,
+		"type": "app_mention", "user": user, "text": m.Text, "ts": m.TS, "event_ts": m.TS, "channel": c.ID, "team": u.Team,
 		"client_msg_id": random(),
+	}
+	if u.Team != s.config.TeamID {
+		event["user_team"], event["source_team"] = u.Team, u.Team
 	}
 	if thread != "" {
 		event["thread_ts"] = thread
@@ -192,6 +195,19 @@ func (s *Slack) Join(ctx context.Context, user, channel string) Delivery {
 	})
 	return s.Tell(ctx, user, map[string]any{
 		"type": "member_joined_channel", "user": user, "channel": channel, "channel_type": "C", "team": s.config.TeamID,
+	})
+}
+
+// Leave takes a person, or the bot, out of a channel.
+func (s *Slack) Leave(ctx context.Context, user, channel string) Delivery {
+	s.ChangeChannel(channel, func(c *Channel) {
+		c.Members = slices.DeleteFunc(c.Members, func(u string) bool { return u == user })
+	})
+	if user == BotUser {
+		return s.Tell(ctx, user, map[string]any{"type": "channel_left", "channel": channel})
+	}
+	return s.Tell(ctx, user, map[string]any{
+		"type": "member_left_channel", "user": user, "channel": channel, "channel_type": "C", "team": s.config.TeamID,
 	})
 }
 

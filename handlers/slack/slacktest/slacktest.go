@@ -248,6 +248,13 @@ func (s *Slack) Connect(a App) {
 	s.app, s.socket = a, false
 }
 
+// App returns where the app takes requests over HTTP.
+func (s *Slack) App() App {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.app
+}
+
 // ConnectSocket makes everything go through Socket Mode.
 func (s *Slack) ConnectSocket() {
 	s.mu.Lock()
