@@ -36,6 +36,7 @@ func imports() map[string][]string {
 		"handlers/slack/slacktest/story": {"handlers/slack/slacktest"},
 
 		"handlers/statuspage":                {"bot/incident", "bot/flow", "bot/config"},
+		"bot/gladly/gladlytest":              {"bot/change"},
 		"handlers/statuspage/statuspagetest": {},
 	}
 }
