@@ -38,7 +38,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 //
 // and everything else is what the program prints. -update rewrites that; the diff is the review.
 //
-// Each kind of card and form that they show is kept in testdata/cards.json, for the tests of the chat platforms.
+// Each kind of card and form that they show is kept in testdata/cards.json, for the tests of the chat platforms: after
+// -update here, go test ./handlers/... -update there.
 func TestTranscripts(t *testing.T) {
 	var cards kinds
 	files, err := filepath.Glob("testdata/*.txt")

@@ -222,3 +222,46 @@ func TestShortcuts(t *testing.T) {
 		alike(t, got, in)
 	}
 }
+
+// Slack escapes what is typed; we take that back, and what looked like a mention to begin with is still words.
+func FuzzUnescape(f *testing.F) {
+	f.Add(`a <b> &amp; <@U1> <!channel> "x" 😀`)
+	f.Fuzz(func(t *testing.T, typed string) {
+		escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(typed)
+		if got := unescape(escaped); got != typed {
+			t.Errorf("unescape(%q) = %q, want %q", escaped, got, typed)
+		}
+	})
+}
+
+func FuzzDecode(f *testing.F) {
+	form, event := "application/x-www-form-urlencoded", "application/json"
+	f.Add(form, []byte("payload="+url.QueryEscape(fmt.Sprintf(pressBody, "1.YQ.x"))))
+	f.Add(form, []byte(typed("chat late").Encode()))
+	f.Add(form, []byte(`payload=%7B%22type%22%3A%22block_actions%22%2C%22actions%22%3A%5B%7B%22type%22%3A%22datepicker%22%7D%5D%7D`))
+	f.Add(event, []byte(`{"type":"event_callback","team_id":"T1","event":{"type":"app_mention","user":{"id":7},"text":"<@U1","blocks":[{"type":"emoji","name":"x","unicode":"ffffffff-d800"}]}}`))
+	f.Add(event, []byte(`{"type":"event_callback","team_id":"T1","event":[]}`))
+	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
+		got, err := decode(http.Header{"Content-Type": {contentType}}, "", body)
+		for _, envelope := range []string{"slash_commands", "interactive", "events_api"} {
+			_, _ = decodeSocket(envelope, body)
+		}
+		if err != nil {
+			if got.kind != "" {
+				t.Errorf("an error and %v", got)
+			}
+			return
+		}
+		// Whatever acts is somebody's, somewhere, and can be told from everything else.
+		acts := got.kind == kindPress || got.kind == kindForm || got.kind == kindCommand || got.kind == kindMention || got.kind == kindDirect
+		if acts && (got.user == "" || got.team == "" && !got.isEnterpriseInstall || got.eventID() == "") {
+			t.Errorf("%v from nobody or nowhere", got)
+		}
+		if got.kind == kindPress && !strings.Contains(string(body), "button") && !strings.Contains(string(body), "%") && !strings.Contains(string(body), `\u`) {
+			t.Errorf("a press without a button: %s", body)
+		}
+		if secret := got.trigger.Reveal(); len(secret) > 8 && strings.Contains(got.eventID(), secret) {
+			t.Errorf("eventID() = %q shows a capability", got.eventID())
+		}
+	})
+}

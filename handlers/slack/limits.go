@@ -35,6 +35,9 @@ const (
 	maxLabel = 75
 	maxValue = 2000
 
+	// The same page says that clients show about 30 characters of a button. What is cut a little later is still understood.
+	shownLabel = 34
+
 	// https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
 	maxSureTitle  = 100
 	maxSureText   = 300

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -29,7 +31,7 @@ func message(c card.Card, id string) (text string, blocks []slackgo.Block) {
 	if b := actions(c, id, ""); b != nil {
 		blocks = append(blocks, b)
 	}
-	return s.text(), blocks
+	return spoken(c), blocks
 }
 
 // homeID is what a press on the Home tab gives back as the id of its message.
@@ -60,14 +62,24 @@ func home(cards []card.Card) slackgo.HomeTabViewRequest {
 	return slackgo.HomeTabViewRequest{Type: slackgo.VTHomeTab, Blocks: slackgo.Blocks{BlockSet: out}}
 }
 
-// span is a run of characters, an address, or a moment.
+// span is a run of characters, an address, a channel, or a moment.
 type span struct {
 	text  string
 	style style
-	link  bool // text is an address
+	is    being
 	at    time.Time
-	form  string // not empty: a moment, in this form of Slack's
+	form  string // of a moment, as Slack writes forms
 }
+
+// being is what a span is.
+type being int
+
+const (
+	words   being = iota
+	address       // text is one
+	channel       // text is its id
+	moment
+)
 
 type style int
 
@@ -86,25 +98,38 @@ const (
 	dayForm   = "{date_short_pretty} {time}"
 )
 
-// read takes a card's text apart: moments become spans of their own, and what steers a screen is taken out.
+// channelID is what Slack gives channels; those of other chat platforms are words.
+var channelID = regexp.MustCompile(`^[CG][A-Z0-9]{1,30}$`)
+
+// read takes a card's text apart: what is marked becomes spans of their own, and what steers a screen is taken out.
 func read(s string, as style) line {
-	var out line
-	var moments line
 	const hole = "\x00"
-	s = card.Times(strings.ReplaceAll(s, hole, ""), func(t time.Time, withDate bool) string {
-		m := span{at: t, form: clockForm, text: "", style: as}
+	var marked, out line
+	keep := func(m span) string {
+		marked = append(marked, m)
+		return hole + strconv.Itoa(len(marked)-1) + hole
+	}
+	s = card.Channels(strings.ReplaceAll(s, hole, ""), func(id string) string {
+		if !channelID.MatchString(id) {
+			return id
+		}
+		return keep(span{text: id, style: as, is: channel})
+	})
+	s = card.Times(s, func(t time.Time, withDate bool) string {
+		m := span{style: as, is: moment, at: t, form: clockForm}
 		if withDate {
 			m.form = dayForm
 		}
 		if t.Unix() <= 0 || t.Year() > 9999 { // no date of Slack's
-			return m.fallback()
+			return m.words()
 		}
-		moments = append(moments, m)
-		return hole
+		return keep(m)
 	})
 	for i, part := range strings.Split(s, hole) {
-		if i > 0 {
-			out = append(out, moments[i-1])
+		if i%2 == 1 {
+			n, _ := strconv.Atoi(part) // as keep wrote it
+			out = append(out, marked[n])
+			continue
 		}
 		if part = clean(part); part != "" {
 			out = append(out, span{text: part, style: as})
@@ -113,9 +138,12 @@ func read(s string, as style) line {
 	return out
 }
 
-// fallback is a moment for places and clients that cannot draw it in the reader's zone.
-func (s span) fallback() string {
-	if s.form == dayForm {
+// words is a span for places and clients that draw nothing else: a moment is not in the reader's zone there.
+func (s span) words() string {
+	switch {
+	case s.is != moment:
+		return s.text
+	case s.form == dayForm:
 		return s.at.UTC().Format("Mon 2 Jan 15:04 UTC")
 	}
 	return s.at.UTC().Format("15:04 UTC")
@@ -132,13 +160,6 @@ func (l line) oneLine() string {
 		b.WriteString(s.words())
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
-}
-
-func (s span) words() string {
-	if s.form != "" {
-		return s.fallback()
-	}
-	return s.text
 }
 
 // clean takes out what steers a screen or turns the order of what stands there. Joiners stay: emoji are made with them.
@@ -171,32 +192,31 @@ func (l line) cut(n int) line {
 			out, n = append(out, s), n-w
 			continue
 		}
-		if s.form != "" || n <= 1 {
-			return append(out, span{text: "…", style: s.style})
+		if s.is == words && n > 1 {
+			return append(out, span{text: shorten(s.text+"…", n), style: s.style})
 		}
-		s.text, s.link = shorten(s.text+"…", n), false
-		return append(out, s)
+		return append(out, span{text: "…", style: s.style})
 	}
 	return out
 }
 
-var address = regexp.MustCompile(`https://[^\s<>"'|]*[^\s<>"'|.,;:!?()\]}’”…]`)
+var anAddress = regexp.MustCompile(`https://[^\s<>"'|]*[^\s<>"'|.,;:!?()\]}’”…]`)
 
 // linked makes addresses of a line ones that can be pressed. What is pressed is what is read.
 func (l line) linked() line {
 	var out line
 	for _, s := range l {
-		if s.form != "" {
+		if s.is != words {
 			out = append(out, s)
 			continue
 		}
 		rest := s.text
-		for _, a := range address.FindAllString(s.text, -1) {
+		for _, a := range anAddress.FindAllString(s.text, -1) {
 			before, after, _ := strings.Cut(rest, a)
 			if before != "" {
 				out = append(out, span{text: before, style: s.style})
 			}
-			out = append(out, span{text: a, style: s.style, link: len(a) <= maxTextObject})
+			out = append(out, span{text: a, style: s.style, is: address})
 			rest = after
 		}
 		if rest != "" {
@@ -210,7 +230,7 @@ func (l line) linked() line {
 func (l line) merged() line {
 	var out line
 	for _, s := range l {
-		if n := len(out); n > 0 && s.form == "" && out[n-1].form == "" && !s.link && !out[n-1].link && s.style == out[n-1].style {
+		if n := len(out); n > 0 && s.is == words && out[n-1].is == words && s.style == out[n-1].style {
 			out[n-1].text += s.text
 			continue
 		}
@@ -226,15 +246,19 @@ func (l line) elements() []slackgo.RichTextSectionElement {
 		if s.style != regular {
 			st = &slackgo.RichTextSectionTextStyle{Bold: s.style == bold, Italic: s.style == italic}
 		}
-		switch {
-		case s.form != "":
-			e := slackgo.NewRichTextSectionDateElement(s.at.Unix(), s.form, nil, new(s.fallback()))
+		switch s.is {
+		case moment:
+			e := slackgo.NewRichTextSectionDateElement(s.at.Unix(), s.form, nil, new(s.words()))
 			e.Style = st
 			out = append(out, e)
-		case s.link:
+		case channel:
+			out = append(out, slackgo.NewRichTextSectionChannelElement(s.text, st))
+		case address:
 			out = append(out, slackgo.NewRichTextSectionLinkElement(s.text, "", st))
-		case s.text != "":
-			out = append(out, slackgo.NewRichTextSectionTextElement(s.text, st))
+		case words:
+			if s.text != "" {
+				out = append(out, slackgo.NewRichTextSectionTextElement(s.text, st))
+			}
 		}
 	}
 	return out
@@ -276,19 +300,19 @@ func sheetOf(c card.Card) *sheet {
 			s.notes = append(s.notes, l.cut(maxTextObject))
 		}
 	}
-	for _, b := range c.Buttons {
-		s.buttons = append(s.buttons, shorten(plain(b.Label), maxLabel))
+	for _, b := range pressable(c) {
+		s.buttons = append(s.buttons, plainText(plain(b.Label), maxLabel).Text)
 	}
 	return s
 }
 
-// sign says how serious a card is. The picture never stands alone.
+// sign says how serious a card is. What is serious has a word too; no picture stands alone.
 func sign(t card.Tone) string {
 	switch t {
 	case card.Working:
-		return "⏳ Under way: "
+		return "⏳ "
 	case card.Done:
-		return "✅ Done: "
+		return "✅ "
 	case card.Warning:
 		return "⚠️ Attention: "
 	case card.Trouble:
@@ -298,13 +322,16 @@ func sign(t card.Tone) string {
 	return ""
 }
 
+// mostHead is more than any title with what stands before it.
+const mostHead = 300
+
 // head is the title with what must stand before it.
 func (s *sheet) head() line {
 	before := s.sign
 	if s.drill {
 		before = drillWords + ": " + before
 	}
-	return append(line{{text: before, style: bold}}, s.title...)
+	return append(line{{text: before, style: bold}}, s.title...).cut(mostHead)
 }
 
 // fact is a setting in one line: name, before → after, how, and what is to say about it.
@@ -340,9 +367,9 @@ func sentence(f card.Fact) string {
 	out := f.Name
 	switch {
 	case f.Before != "" && f.After != "":
-		out += ": from " + f.Before + " to " + f.After
+		out += ": from “" + f.Before + "” to “" + f.After + "”"
 	case f.After != "":
-		out += ": to " + f.After
+		out += ": to “" + f.After + "”"
 	case f.Before != "":
 		out += ": " + f.Before
 	}
@@ -362,52 +389,48 @@ func leftOut(n int) string { return fmt.Sprintf("… and %d more, which did not 
 
 // fit makes a sheet no wider than most: notes go first and facts then, the last ones first, and long texts are cut.
 func (s *sheet) fit(most int) {
-	s.noNotes, s.notes = max(0, len(s.notes)-mostLines), s.notes[:min(len(s.notes), mostLines)]
-	s.noFacts, s.facts = max(0, len(s.facts)-mostLines), s.facts[:min(len(s.facts), mostLines)]
 	if len(s.paragraphs) > mostParagraphs { // the rest in one, so that there are not too many blocks
+		rest := slices.Clip(s.paragraphs[mostParagraphs-1])
 		for _, l := range s.paragraphs[mostParagraphs:] {
-			last := &s.paragraphs[mostParagraphs-1]
-			*last = append(append(*last, span{text: "\n"}), l...)
+			rest = append(append(rest, span{text: "\n"}), l...)
 		}
-		s.paragraphs = s.paragraphs[:mostParagraphs]
+		s.paragraphs = append(s.paragraphs[:mostParagraphs-1:mostParagraphs-1], rest.cut(maxTextObject))
 	}
-	most -= 2*width(leftOut(len(s.notes)+len(s.facts))) + 2*s.head().width()
+	over := 2*width(leftOut(len(s.notes)+len(s.facts))) + 2*s.head().width() - most
 	for _, b := range s.buttons {
-		most -= width(b)
+		over += 2 * width(b) // long ones stand there twice
 	}
-	over := func() int {
-		n := -most
-		for _, l := range slices.Concat(s.paragraphs, s.facts, s.notes) {
-			n += l.width()
-		}
-		return n
+	for _, l := range slices.Concat(s.paragraphs, s.facts, s.notes) {
+		over += l.width()
 	}
-	for over() > 0 && len(s.notes) > 1 {
-		s.notes, s.noNotes = s.notes[:len(s.notes)-1], s.noNotes+1
+	last := func(lines []line) line { return lines[len(lines)-1] }
+	for n := len(s.notes); n > mostLines || n > 1 && over > 0; n-- {
+		over -= last(s.notes).width()
+		s.notes, s.noNotes = s.notes[:n-1], s.noNotes+1
 	}
-	for over() > 0 && len(s.facts) > 1 {
-		s.facts, s.noFacts = s.facts[:len(s.facts)-1], s.noFacts+1
+	for n := len(s.facts); n > mostLines || n > 1 && over > 0; n-- {
+		over -= last(s.facts).width()
+		s.facts, s.noFacts = s.facts[:n-1], s.noFacts+1
 	}
-	const least = 60
 	for _, lines := range [][]line{s.paragraphs, s.facts, s.notes} {
-		for i := range slices.Backward(lines) {
-			if n := over(); n > 0 {
-				lines[i] = lines[i].cut(max(lines[i].width()-n, least))
+		for i, l := range slices.Backward(lines) {
+			if over > 0 {
+				lines[i] = l.cut(max(l.width()-over, leastLine))
+				over -= l.width() - lines[i].width()
 			}
 		}
 	}
-	for i, l := range s.paragraphs {
-		s.paragraphs[i] = l.cut(maxTextObject)
-	}
 }
 
-// mostParagraphs have a block of their own.
-const mostParagraphs = 30
+const (
+	mostParagraphs = 12 // with a block of their own
+	leastLine      = 40 // what is left of a text, however little room there is
+)
 
 // blocks draws all but the buttons.
 func (s *sheet) blocks(withHead bool) []slackgo.Block {
 	var out []slackgo.Block
-	head := s.head().cut(maxTextObject)
+	head := s.head()
 	if withHead {
 		out = append(out, slackgo.NewHeaderBlock(plainText(head.oneLine(), maxHeader)))
 	}
@@ -422,11 +445,7 @@ func (s *sheet) blocks(withHead bool) []slackgo.Block {
 		out = append(out, paragraph(l))
 	}
 	for _, lines := range inBlocks(s.facts) {
-		var items []slackgo.RichTextElement
-		for _, l := range lines {
-			items = append(items, slackgo.NewRichTextSection(l.elements()...))
-		}
-		out = append(out, slackgo.NewRichTextBlock("", bullets{slackgo.RTEList, slackgo.RTEListBullet, items}))
+		out = append(out, slackgo.NewRichTextBlock("", bulleted(lines)))
 	}
 	if s.noFacts > 0 {
 		out = append(out, paragraph(line{{text: leftOut(s.noFacts)}}))
@@ -441,7 +460,29 @@ func (s *sheet) blocks(withHead bool) []slackgo.Block {
 	if s.noNotes > 0 {
 		out = append(out, paragraph(line{{text: leftOut(s.noNotes)}}))
 	}
+	if long := s.longButtons(); len(long) > 0 {
+		out = append(out, slackgo.NewRichTextBlock("", slackgo.NewRichTextSection(line{{text: "Long buttons in full:"}}.elements()...), bulleted(long)))
+	}
 	return out
+}
+
+// longButtons are the labels of which not all is seen on their buttons.
+func (s *sheet) longButtons() []line {
+	var out []line
+	for _, b := range s.buttons {
+		if width(b) > shownLabel {
+			out = append(out, line{{text: b}})
+		}
+	}
+	return out
+}
+
+func bulleted(lines []line) bullets {
+	items := make([]slackgo.RichTextElement, len(lines))
+	for i, l := range lines {
+		items[i] = slackgo.NewRichTextSection(l.elements()...)
+	}
+	return bullets{slackgo.RTEList, slackgo.RTEListBullet, items}
 }
 
 // bullets is a list without the fields of slack-go's that Slack's own types do not know.
@@ -458,7 +499,9 @@ func (b bullets) RichTextElementType() slackgo.RichTextElementType { return b.Ty
 func (l line) unlinked() line {
 	out := slices.Clone(l)
 	for i := range out {
-		out[i].link = false
+		if out[i].is == address {
+			out[i].is = words
+		}
 	}
 	return out
 }
@@ -493,13 +536,21 @@ func orElse(s, other string) string {
 	return s
 }
 
+// pressable are the buttons that Slack takes: all, where a card keeps its own limits.
+func pressable(c card.Card) []card.Button {
+	var out []card.Button
+	for _, b := range c.Buttons {
+		if len(out) < maxButtons && width(b.Action) <= maxValue {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
 // actions draws the buttons; nil where there are none. Salt tells the same card in one view from itself.
 func actions(c card.Card, id, salt string) *slackgo.ActionBlock {
 	var elements []slackgo.BlockElement
-	for i, b := range c.Buttons {
-		if len(elements) == maxButtons || width(b.Action) > maxValue {
-			break
-		}
+	for i, b := range pressable(c) {
 		e := slackgo.NewButtonBlockElement(fmt.Sprintf("button%d", i), b.Action, plainText(plain(b.Label), maxLabel))
 		switch b.Style {
 		case card.Primary:
@@ -548,12 +599,13 @@ func pressedID(block string) string {
 	return string(id)
 }
 
-// text says a sheet in sentences, for notifications and screen readers, which read no blocks.
-func (s *sheet) text() string {
+// spoken says a card in sentences, for notifications and screen readers, which read no blocks.
+func spoken(c card.Card) string {
+	s := sheetOf(c)
+	s.fit(maxText - 300) // which leaves some for what is only said here, and for escaping
 	closing := ""
 	if len(s.buttons) > 0 {
-		closing = "Buttons: " + strings.Join(s.buttons[:min(len(s.buttons), maxButtons)], ", ")
-		closing = mrkdwn(stopped(line{{text: shorten(closing, maxText/2)}}))
+		closing = mrkdwn(stopped(line{{text: shorten("Buttons: "+strings.Join(s.buttons, "; "), maxText/2)}}))
 	}
 	const more = "The message says more."
 	room := maxText - width(closing) - len(more) - 2
@@ -603,8 +655,8 @@ func stopped(l line) line {
 	if len(l) == 0 {
 		return l
 	}
-	last := []rune(strings.TrimSpace(l[len(l)-1].words()))
-	if len(last) > 0 && strings.ContainsRune(".!?:…}", last[len(last)-1]) {
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(l[len(l)-1].words(), " \n\t”\"')"))
+	if strings.ContainsRune(".!?:…}", last) {
 		return l
 	}
 	return append(slices.Clone(l), span{text: "."})
@@ -614,11 +666,14 @@ func stopped(l line) line {
 func mrkdwn(l line) string {
 	var b strings.Builder
 	for _, s := range l {
-		if s.form != "" {
-			fmt.Fprintf(&b, "<!date^%d^%s|%s>", s.at.Unix(), s.form, s.fallback())
-			continue
+		switch s.is {
+		case moment:
+			fmt.Fprintf(&b, "<!date^%d^%s|%s>", s.at.Unix(), s.form, s.words())
+		case channel:
+			fmt.Fprintf(&b, "<#%s>", s.text)
+		case words, address:
+			b.WriteString(escape(s.text))
 		}
-		b.WriteString(escape(s.text))
 	}
 	return b.String()
 }
