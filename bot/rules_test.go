@@ -38,6 +38,17 @@ const waiting = `@ 2026-11-23T22:00:00Z
 > 1
 `
 
+// taken is two numbers that were set by hand before: one as noted on paper, of the other nobody knows.
+const taken = `@ 2026-11-28T01:00:00Z live
+> /outage voice agents
+> 6
+> 1 2
+> Main menu
+> 
+> 
+> 
+`
+
 func rules() []rule {
 	return []rule{
 		{
@@ -180,6 +191,25 @@ func rules() []rule {
 			"R18 nobody answers for what somebody else holds", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> @sam 3.1\n> @sam 6.1\n> @sam 6.5\n> @kim 3.1\n> @ana 7.2\n",
 			[]string{"Look first: what does Gladly show for +1 650 555 0104 Press", "Somebody else looks at +1 650 555 0104 Press"},
 			nil,
+		},
+		{
+			"R21 find out later is an answer, and the question comes with each reminder and before the restore", taken + "> 3.3\n~ 3h45m\n~ 15m\n> /outage restore\n> 1\n> 1\n",
+			[]string{
+				"Returns, Initial IVR: not known yet → Voicemail Only: known from before: Main menu", "To be found out, says @ana",
+				"in 15 min", "Nobody said yet what was there before: +1 650 555 0102 Returns", "Can it be restored?", "Nobody said yet what was there before",
+				"Returns, Initial IVR: Voicemail Only → ?", "what was there before?", "Put back: Main menu", "Find out later",
+			},
+			[]string{"Returns, Initial IVR: Main menu → Voicemail Only: done"},
+		},
+		{
+			"R21 the value before is said during the outage, and put back like any other; never the outage's own", taken + "> 3.2\n> voicemail only\n> 3.2\n> Blank\n> /outage restore\n",
+			[]string{"That is the outage's own value", "Returns, Initial IVR: Blank → Voicemail Only: done", "Returns, Initial IVR: Voicemail Only → Blank (by a person in Gladly)"},
+			nil,
+		},
+		{
+			"R61 what was done by hand is taken over, and nothing is set or clicked", taken,
+			[]string{"It is done already: take it over", "What was there before you changed it?", "Orders, Initial IVR: Main menu → Voicemail Only: done 17:00", "as a customer: voicemail heard?", "nothing left to do by hand"},
+			[]string{"now click in", "I click", "Repairs, Initial IVR: →"},
 		},
 		{
 			"R22 an empty field says nothing", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.2\n> Snow day\n> \n> \n> /outage status\n",

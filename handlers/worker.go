@@ -55,6 +55,9 @@ type Worker struct {
 // Step carries out what is due now, one after another: messages first, so that people see what is about to happen. It
 // returns how many timers were due. One that fails is logged and falls due again.
 func (w *Worker) Step(ctx context.Context) (int, error) {
+	if w.Service != nil { // an outbox alone has nobody to offer anything to
+		w.Service.Back(ctx)
+	}
 	claims, err := w.Timers.Claim(ctx, w.lease(), claimMost)
 	if err != nil {
 		return 0, err

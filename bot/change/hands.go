@@ -138,3 +138,32 @@ func backByHand(s Step, at time.Time) Step {
 	}
 	return s
 }
+
+// TakenOver begins a guided step with a person's word that it was done by hand already, and with the value that they
+// saw before it. The outage's own value is never taken for that one; without another the step is adopted, and asked
+// about again.
+func TakenOver(s Step, before *Value, by string, at time.Time) (Step, error) {
+	if s.Way != Guided || s.State != Planned || s.Before != nil || s.Holder != nil {
+		return s, ErrMoved
+	}
+	s.By, s.At = by, at
+	if before == nil || before.Equal(s.Want) {
+		s.State, s.Now = Adopted, &s.Want
+		return s, nil
+	}
+	s.State, s.Set, s.Before = IsSet, &s.Want, &Baseline{Value: *before, By: by, At: at}
+	return s, nil
+}
+
+// NameBefore says, during the outage, what was there before an adopted step. From then on it is put back like any other.
+func NameBefore(s Step, v Value, by string, at time.Time) (Step, error) {
+	if s.State != Adopted || s.Back || v.Equal(s.Want) || s.Now != nil && v.Equal(*s.Now) {
+		return s, ErrMoved
+	}
+	s.State, s.By, s.At = IsSet, by, at
+	s.Before, s.Set, s.Now = &Baseline{Value: v, By: by, At: at}, &s.Want, nil
+	if s.Ours != nil { // what stands there is what an earlier outage left
+		s.Set = s.Ours
+	}
+	return s, nil
+}

@@ -257,6 +257,9 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 		if byBot := slices.DeleteFunc(slices.Clone(steps), func(st change.Step) bool { return st.Way == change.Guided }); len(byBot) > 0 {
 			do.Style, do.Sure = card.Danger, &card.Sure{Title: label + "?", Text: sureText(byBot), Yes: "Yes, do it", No: "No"}
 		}
+		if slices.ContainsFunc(steps, func(st change.Step) bool { return st.Way == change.Guided }) { // the others are read
+			back = card.Button{Label: "It is done already: take it over…", Opens: true, Action: w.action("done", "")}
+		}
 		c.Buttons = []card.Button{
 			do,
 			edit,
@@ -658,6 +661,7 @@ func stepCard(o Outage, st change.Step) card.Card {
 			btn("put-known", "", card.Shorten("Put back: "+quoted(*st.Known), card.MaxLabel), card.Primary, false)
 		}
 		btn("name", "", "Another value…", card.Plain, true)
+		btn("name-later", "", "Find out later", card.Plain, false)
 	case st.Before == nil:
 		c.Title += ": the value before is not on record"
 		c.Text = []string{"I do not guess. Say what it was, or leave it as it is."}
@@ -744,12 +748,19 @@ func deadlineCard(p Policy, o Outage, r change.Record, over time.Duration, misse
 	if missed > 0 {
 		c.Text = append(c.Text, fmt.Sprintf("I was away: %d earlier reminders were not given.", missed))
 	}
+	if steps := unnamed(r); len(steps) > 0 {
+		c.Text = append(c.Text, "Nobody said yet what was there before: "+card.Shorten(names(steps), 500)+".")
+	}
 	deadline := strconv.FormatInt(o.Deadline.Unix(), 10)
 	c.Buttons = []card.Button{
 		{Label: "Restore…", Style: card.Primary, Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()},
 		{Label: "One hour more", Action: Action{Outage: o.ID, Verb: "extend", State: deadline, Arg: "1h"}.Encode()},
 		{Label: "Until opening time", Action: Action{Outage: o.ID, Verb: "extend", State: deadline, Arg: "open"}.Encode()},
 		{Label: "Hand over…", Opens: true, Action: Action{Outage: o.ID, Verb: "handover", State: asIs}.Encode()},
+	}
+	if steps := unnamed(r); len(steps) > 0 {
+		say := beforeButtons(o, steps)
+		c.Buttons = append(c.Buttons, say[len(say)-1])
 	}
 	return c
 }
@@ -791,19 +802,21 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time
 			continue
 		}
 		open = append(open, st)
-		if v, read := now.Values[st.Key]; st.Before == nil && st.Way != change.Guided || read && !v.Equal(st.Want) && !v.Equal(st.Before.Value) {
+		if v, read := now.Values[st.Key]; st.Before == nil && (st.Way != change.Guided || st.State == change.Adopted) || read && !v.Equal(st.Want) && !v.Equal(st.Before.Value) {
 			asks++
 		}
 	}
 	c.Facts = facts(open, func(st change.Step) card.Fact {
 		v, read := now.Values[st.Key]
 		switch {
+		case st.State == change.Adopted:
+			return card.Fact{Before: quoted(st.Want), After: "?", Note: "was set already when we began: I ask you for the value"}
 		case st.Way == change.Guided && st.Before != nil:
 			return card.Fact{How: "by a person in Gladly", Before: quoted(st.Want), After: quoted(st.Before.Value)}
 		case st.Way == change.Guided:
 			return card.Fact{Note: "nobody clicked yet: nothing to put back"}
 		case st.Before == nil:
-			return card.Fact{Before: quoted(st.Want), After: "?", Note: "was like this before us: I ask you for the value"}
+			return card.Fact{Before: quoted(st.Want), After: "?", Note: "the value before is not on record: I ask you for it"}
 		case !read:
 			return card.Fact{Before: quoted(st.Want), After: quoted(st.Before.Value), Note: "cannot be read now: " + now.Errors[st.Key] + "; I try again"}
 		case v.Equal(st.Before.Value):

@@ -13,10 +13,10 @@ import (
 func contract() map[string][]string {
 	return map[string][]string{
 		"1 write ahead":                      {"TestCrashSweep", "TestPlantedBugsTurnTheSweepRed", "no write-ahead", "TestOrderOfCommits", "the value before recorded after the click"},
-		"2 first baseline wins":              {"TestBegin", "the first baseline wins", "the outage's value is never the value before", "baseline recorded twice"},
+		"2 first baseline wins":              {"TestBegin", "the first baseline wins", "the outage's value is never the value before", "R21 the value before is said during the outage", "baseline recorded twice"},
 		"3 once":                             {"TestCrashSweepOverTheWholeWay", "TestPressesThatDoNotCount", "TestManyConfirmsAtThreeProcesses", "TestTwoConfirmAtOnce", "TestTwoConfirmTheSameClicksAtOnce", "TestTwoAgreeAtOnce", "TestAnOldYesFromTheInbox", "a press counted twice", "a late press on an old state accepted", "the lock not taken"},
 		"4 no silent overwrite":              {"somebody edits by hand during the outage", "current value trusted", "TestTell"},
-		"5 hard to change, easy to put back": {"TestStoreUnsafe", "TestStoreAway", "TestNoResponders", "TestWhatCannotBeDecidedIsSetAside"},
+		"5 hard to change, easy to put back": {"TestStoreUnsafe", "TestStoreAway", "TestTheStoreIsBack", "TestNoResponders", "TestWhatCannotBeDecidedIsSetAside"},
 		"6 nothing forgotten":                {"R11 the ladder, in opening hours", "R12 what was missed is one line, not a burst", "R42 an outage that changed something never ends so", "contract 6: no midnight is forgotten because a step failed", "the timers of reminders lost at the commit"},
 		"7 readable without the bot":         {"TestASecondProcessOnOneFolder", "FuzzReadCapsule", "TestCommandsOnRedis", "the copy of the values from before not posted"},
 		"8 honest":                           {"contract 8: after midnight the headline is true", "contract 8: nothing is called restored that was left", "R1 each step has a state of its own"},

@@ -308,7 +308,8 @@ func (s *Service) onWalk(ctx context.Context, b *batch, id string) error {
 		return err
 	}
 	b.walk = &w
-	if _, ok := b.event.What.(Press); ok && w.Value.Stage != Over && len(w.Value.Plan) > 0 && len(readableKeys(w.Value.Plan)) == 0 {
+	p, ok := b.event.What.(Press)
+	if ok && w.Value.Stage != Over && len(w.Value.Plan) > 0 && (p.Action.Verb == "done-send" || len(readableKeys(w.Value.Plan)) == 0) {
 		// Nothing is read again before a yes counts, so nothing else would show that somebody else began it.
 		if b.event.Desk.Held, err = s.store.Holders(ctx, keys(w.Value.Plan)); err != nil {
 			return err
@@ -417,6 +418,24 @@ func (s *Service) start(ctx context.Context, b *batch, t tree.Tree, f Start) err
 		return err
 	}
 	r.Outage = w.Outage
+	var taken []change.Key
+	for _, st := range f.Steps {
+		text, ok := f.Taken[st.Key]
+		if !ok {
+			continue
+		}
+		var before *change.Value
+		if p, err := s.platforms.For(st.Key); err == nil && text != "" {
+			before = new(valueOf(p.Guide(st.Key, st.Want), text))
+		}
+		next, err := r.With(st.Key, func(st change.Step) (change.Step, error) {
+			return change.TakenOver(st, before, w.By.Name, b.event.At)
+		})
+		if err != nil { // somebody is at it already: it stays as it is
+			continue
+		}
+		r, taken = next, append(taken, st.Key)
+	}
 	b.record.Value, b.moved = r, len(f.Steps) > 0
 	var todos []Todo
 	for _, id := range leaf.After {
@@ -424,7 +443,7 @@ func (s *Service) start(ctx context.Context, b *batch, t tree.Tree, f Start) err
 		todos = append(todos, Todo{ID: id, Text: n.Title})
 	}
 	e := b.event
-	e.By, e.What = w.By, Begun{Walk: *w, Leaf: leaf, Todos: todos, Steps: f.Steps}
+	e.By, e.What = w.By, Begun{Walk: *w, Leaf: leaf, Todos: todos, Steps: f.Steps, Taken: taken}
 	return s.stepOutage(ctx, b, e)
 }
 

@@ -166,7 +166,7 @@ func (s *stepping) mayPutBack() bool {
 // putsBack reports whether a verb belongs to a restore.
 func putsBack(verb string) bool {
 	return slices.Contains([]string{
-		"restore", "putback", "some", "some-send", "overwrite", "leave", "leave-send", "name", "name-send", "put-known",
+		"restore", "putback", "some", "some-send", "overwrite", "leave", "leave-send", "name", "name-send", "put-known", "name-later",
 		"retry", "leave-failed", "leave-failed-send",
 	}, verb)
 }

@@ -126,6 +126,7 @@ type Begun struct {
 	Leaf  tree.Node     `json:"leaf"`
 	Todos []Todo        `json:"todos"`
 	Steps []change.Step `json:"steps"`
+	Taken []change.Key  `json:"taken,omitzero"` // of these somebody said that they are done by hand already
 }
 
 // Stepped is progress of a change, or of something that it depends on: the record that comes with it holds what is new.
@@ -179,6 +180,7 @@ type Read struct {
 // Start makes an outage of a confirmed walk, or adds to the one it joins.
 type Start struct {
 	Steps []change.Step
+	Taken map[change.Key]string // of these somebody says that they are done by hand already, and what was there before; "": not known yet
 }
 
 // Restore puts steps back; no keys means all.

@@ -494,7 +494,7 @@ func (s *stepping) look(a Action, fields map[string]string) {
 	case a.Arg == "before" && st.Before != nil:
 		s.seen(st, st.Before.Value)
 	default:
-		s.do(Form{Card: formCard("What does Gladly show for "+stepName(st)+"?", "Note it", Action{Outage: s.o.ID, Verb: "seen-send", Key: a.Key, State: asIs}.Encode(), s.input(st, ""))})
+		s.do(Form{Card: formCard("What does Gladly show for "+stepName(st)+"?", "Note it", Action{Outage: s.o.ID, Verb: "seen-send", Key: a.Key, State: asIs}.Encode(), valueInput(st, ""))})
 		return
 	}
 	s.clicking(s.screen(st))
@@ -508,7 +508,7 @@ func (s *stepping) correct(a Action, fields map[string]string) {
 		return
 	}
 	if a.Verb == "correct" {
-		s.do(Form{Card: formCard("What was "+stepName(st)+" before the outage?", "Correct it", Action{Outage: s.o.ID, Verb: "correct-send", Key: a.Key, State: asIs}.Encode(), s.input(st, st.Before.Value.Text))})
+		s.do(Form{Card: formCard("What was "+stepName(st)+" before the outage?", "Correct it", Action{Outage: s.o.ID, Verb: "correct-send", Key: a.Key, State: asIs}.Encode(), valueInput(st, st.Before.Value.Text))})
 		return
 	}
 	if fields[string(st.Key)] == "" {
@@ -523,14 +523,6 @@ func (s *stepping) correct(a Action, fields map[string]string) {
 	s.note("corrected", "%s: before %q, noted as %q before, says %s", stepName(st), v.Text, old, by)
 }
 
-func (s *stepping) input(st change.Step, now string) card.Input {
-	kind := card.Text
-	if strings.Contains(st.Want.Text, " ") && len(st.Want.Text) > 40 {
-		kind = card.Long
-	}
-	return card.Input{ID: string(st.Key), Kind: kind, Label: card.Shorten(stepName(st), card.MaxLabel), Value: now, Optional: true}
-}
-
 // valuesForm asks for the value of each item that a person holds, filled in with what is known.
 func (s *stepping) valuesForm(screen, verb string, mine []change.Step, states ...change.State) card.Card {
 	var inputs []card.Input
@@ -540,7 +532,7 @@ func (s *stepping) valuesForm(screen, verb string, mine []change.Step, states ..
 			if st.Known != nil && st.State == change.Planned {
 				now = st.Known.Text
 			}
-			inputs = append(inputs, s.input(st, now))
+			inputs = append(inputs, valueInput(st, now))
 		}
 	}
 	return formCard("What does "+screen+" show?", "Note it", Action{Outage: s.o.ID, Verb: verb, State: asIs, Arg: screen}.Encode(), inputs...)
@@ -548,12 +540,7 @@ func (s *stepping) valuesForm(screen, verb string, mine []change.Step, states ..
 
 // value reads what a person typed: one of the choices in their words, else the words as they are.
 func (s *stepping) value(k change.Key, text string) change.Value {
-	for _, v := range s.e.Desk.Guide[k].Choices {
-		if strings.EqualFold(strings.TrimSpace(text), v.Text) {
-			return v
-		}
-	}
-	return change.Value{Raw: []byte(text), Text: plain(text)}
+	return valueOf(s.e.Desk.Guide[k], text)
 }
 
 // askSomeone asks a person by name to do the clicks of a screen; they may answer for those alone.

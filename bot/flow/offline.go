@@ -2,8 +2,10 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"switchback/bot/card"
@@ -29,13 +31,71 @@ func (s *Service) Offline(ctx context.Context, e Event) card.Card {
 		c.Text = append(c.Text, "Name what is broken, such as /outage chat late, and you get that part of the playbook. bot tree --text prints all of it.")
 		return c
 	}
+	if n.Kind == tree.Change {
+		s.offline.add(e)
+	}
 	by := byHandCard(n, "")
 	c.Text = append(append(c.Text, n.Title+"."), by.Text[1:]...)
+	if n.Kind == tree.Change {
+		c.Text = append(c.Text, "When I answer again, type it once more and press “It is done already: take it over…”.")
+	}
 	if blanks := s.blanks(ctx, n.Action); len(blanks) > 0 {
 		c.Text = append(c.Text, "Write the old values here as an answer, so that somebody finds them:")
 		c.Facts = blanks
 	}
 	return c
+}
+
+// waiting are those who asked for a change while the store was away. It is kept in memory only: there was nothing else.
+type waiting struct {
+	mu     sync.Mutex
+	events []Event
+}
+
+const waitingMost = 50
+
+func (w *waiting) add(e Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.events) < waitingMost && !slices.ContainsFunc(w.events, func(have Event) bool { return have.By.Account == e.By.Account }) {
+		w.events = append(w.events, e)
+	}
+}
+
+func (w *waiting) take() []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := w.events
+	w.events = nil
+	return out
+}
+
+// Back offers those who were given the way by hand to take over what they did, once the store answers again. It costs
+// nothing where nobody was.
+func (s *Service) Back(ctx context.Context) {
+	for _, e := range s.offline.take() {
+		if err := s.back(ctx, e); err != nil {
+			s.offline.add(e)
+		}
+	}
+}
+
+func (s *Service) back(ctx context.Context, e Event) error {
+	if e.By = s.who(ctx, e.By); !e.By.Member {
+		return nil
+	}
+	words, _ := e.What.(Command)
+	err := s.store.Save(ctx, Save{Op: "back/" + e.ID, Posts: []Post{{
+		ID: e.ID + "/back", Place: private(e), Message: "back:" + e.ID, Card: card.Card{
+			Title:   "I can remember for you again",
+			Text:    []string{"At " + card.Clock(e.At) + " you asked for /outage " + strings.Join(words.Words, " ") + ", and I could change nothing. If somebody did it by hand since, I can take it over, so that it is put back later."},
+			Buttons: []card.Button{{Label: "Show me where it stands", Style: card.Primary, Action: Begin(words.Words...)}},
+		},
+	}}})
+	if errors.Is(err, ErrReplayed) {
+		return nil
+	}
+	return err
 }
 
 // blanks is a list to fill in: every number, or every app with what is set on it.

@@ -77,6 +77,8 @@ type Told struct {
 	Drift map[change.Key][]string `json:"drift,omitzero"` // values found by settle checks
 	Looks []string                `json:"looks,omitzero"` // screens at which somebody was asked to look as a customer
 	Hands []Busy                  `json:"hands,omitzero"` // whose card shows something to do
+
+	Unnamed string `json:"unnamed,omitzero"` // the steps of which it was asked what was there before
 }
 
 // Busy is somebody who was shown what to do on one screen.
@@ -233,6 +235,10 @@ func (s *stepping) begun(b Begun) {
 		}
 		s.note("added", "%s added to it: %s", w.By.Name, orElse(names(b.Steps), b.Leaf.Title))
 	}
+	if len(b.Taken) > 0 {
+		done := slices.DeleteFunc(slices.Clone(b.Steps), func(st change.Step) bool { return !slices.Contains(b.Taken, st.Key) })
+		s.note("taken over", "done by hand already, says %s: %s", w.By.Name, card.Shorten(names(done), 500))
+	}
 	switch q := w.Second; {
 	case !q.settled():
 	case q.By != "":
@@ -353,6 +359,7 @@ func (s *stepping) rung(i int) time.Time {
 func (s *stepping) stepped() {
 	s.changed = true
 	s.questions()
+	s.askBefore()
 	s.hands()
 	s.lookAgain()
 	phase := s.r.Phase()

@@ -78,8 +78,10 @@ func (s *stepping) press(p Press) {
 		s.restore(a, p.Fields)
 	case "retry", "leave-failed", "leave-failed-send":
 		s.answerFailed(a, p.Fields)
-	case "overwrite", "leave", "leave-send", "name", "name-send", "put-known":
+	case "overwrite", "leave", "leave-send", "name", "name-send", "put-known", "name-later":
 		s.answer(a, p.Fields)
+	case "before", "before-send", "before-known", "before-later":
+		s.before(a, p.Fields)
 	case "extend":
 		s.extend(a)
 	case "since":
@@ -216,6 +218,10 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 		}
 		resume.Answer, resume.Value = change.Name, *st.Known
 		s.note("name", "%s: the value before was %q, says %s", stepName(st), st.Known.Text, s.e.By.Name)
+	case "name-later":
+		s.note("later", "%s: what was there before is to be found out, says %s", stepName(st), s.e.By.Name)
+		s.tell(card.Card{Title: "I ask again with each reminder", Text: []string{stepName(st) + " stays as it is until somebody says what should come back."}})
+		return
 	case "overwrite":
 		if a.Arg != fingerprint(st) {
 			s.tell(card.Card{Title: stepName(st) + " has changed again", Text: []string{"It now shows: " + st.Now.Text}})
@@ -239,7 +245,7 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 			card.Input{ID: "value", Kind: card.Long, Label: "The value before the outage, as the platform writes it"})})
 		return
 	case "name-send":
-		v := change.Value{Raw: []byte(fields["value"]), Text: plain(fields["value"])}
+		v := s.value(st.Key, fields["value"])
 		if v.Equal(st.Want) {
 			s.tell(card.Card{Title: "That is the outage's own value", Text: []string{"It is never taken for the value before. If it is right as it is, choose to leave it."}})
 			return

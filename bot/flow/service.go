@@ -38,6 +38,7 @@ type Service struct {
 	wake        func()
 	lease       time.Duration
 	running     sync.WaitGroup
+	offline     waiting  // who was given the way by hand
 	old         sync.Map // playbook version → tree.Tree, for walks begun before it was edited
 }
 

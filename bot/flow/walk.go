@@ -474,6 +474,8 @@ func (s *walking) press(p Press) {
 		s.accept()
 	case "confirm":
 		s.confirm()
+	case "done", "done-send":
+		s.takeOver(a, p.Fields)
 	case "alone", "alone-send":
 		s.alone(a, p.Fields["reason"])
 	default:
@@ -539,8 +541,11 @@ func (s *walking) confirm() {
 	}
 }
 
-// confirmed ends the walk in an outage.
-func (s *walking) confirmed(steps []change.Step) {
+// confirmed does what was confirmed.
+func (s *walking) confirmed(steps []change.Step) { s.begin(Start{Steps: steps}) }
+
+// begin ends the walk in an outage.
+func (s *walking) begin(what Start) {
 	if s.w.Inputs.Since.IsZero() {
 		s.w.Inputs.Since = s.e.At
 	}
@@ -562,7 +567,7 @@ func (s *walking) confirmed(steps []change.Step) {
 		c.Text = append([]string{s.w.Second.Said}, c.Text...)
 	}
 	s.end("outage "+s.w.Outage, c)
-	s.do(Start{Steps: steps})
+	s.do(what)
 }
 
 func (s *walking) due(d Due) {

@@ -240,7 +240,7 @@ func stepWord(st change.Step) string {
 	case change.Unknown:
 		return "asked, not answered"
 	case change.Adopted:
-		return "was like this before us; nothing was set"
+		return "was set already when we began; what was there before is not known yet"
 	case change.Left:
 		return "left as it is: " + st.Reason
 	}
