@@ -55,9 +55,7 @@ type Worker struct {
 // Step carries out what is due now, one after another: messages first, so that people see what is about to happen. It
 // returns how many timers were due. One that fails is logged and falls due again.
 func (w *Worker) Step(ctx context.Context) (int, error) {
-	if w.Service != nil { // an outbox alone has nobody to offer anything to
-		w.Service.Back(ctx)
-	}
+	w.offer(ctx)
 	claims, err := w.Timers.Claim(ctx, w.lease(), claimMost)
 	if err != nil {
 		return 0, err
@@ -75,6 +73,13 @@ func (w *Worker) Step(ctx context.Context) (int, error) {
 		}
 	}
 	return len(claims), nil
+}
+
+// offer tells those who were sent away while the store was that it is back.
+func (w *Worker) offer(ctx context.Context) {
+	if w.Service != nil { // an outbox alone has nobody to tell
+		w.Service.Back(ctx)
+	}
 }
 
 func (w *Worker) lease() time.Duration { return cmp.Or(w.Lease, flow.ClaimFor) }
@@ -131,6 +136,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			continue
 		}
 		away = awayFirst
+		w.offer(work)
 		for _, c := range claims {
 			busy.Add(1)
 			jobs.Go(func() {
