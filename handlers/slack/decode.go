@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -82,6 +83,7 @@ type incoming struct {
 	pressed             string // the id that message was given; "" if it is none of ours
 	action              string // of the button or form
 	values              map[string]string
+	blocks              []string      // of the fields that the form showed
 	words               []string      // of a command, as strings.Fields has them
 	text                string        // what was typed, or the message's own text, byte for byte; <@U…> is a person
 	trigger             config.Secret // opens a form, once, within 3 s
@@ -298,7 +300,7 @@ func decodeInteraction(payload []byte) (incoming, error) {
 		}
 	case "view_submission":
 		in.kind, in.id = kindForm, "slack/view/"+in.viewID+"/"+unique
-		in.values = joined(p.View.State.Values)
+		in.values, in.blocks = joined(p.View.State.Values), slices.Sorted(maps.Keys(p.View.State.Values))
 	case "view_closed":
 		in.kind, in.id = kindClosed, "slack/view/"+in.viewID+"/closed"
 	case "shortcut", "message_action":
