@@ -39,6 +39,7 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = append(problems, o.Check(d, "organisation")...)
 	problems = append(problems, o.Warnings(d, "organisation")...)
 	problems = append(problems, o.Gladly.Check(d, "organisation")...)
+	problems = append(problems, o.Flags.Check(d, "organisation.flags")...)
 	return o, problems
 }
 

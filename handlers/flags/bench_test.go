@@ -67,6 +67,7 @@ func besideBare(b *testing.B, run func(b *testing.B, ask func() error)) {
 // A thousand calls a second, each answer's time taken from when the call should have begun. The goal is a p99 of 5 ms.
 func BenchmarkDataDipAt1000PerSecond(b *testing.B) {
 	besideBare(b, func(b *testing.B, ask func() error) {
+		b.Helper()
 		took := make([]time.Duration, b.N)
 		var all sync.WaitGroup
 		b.ResetTimer()
@@ -95,6 +96,7 @@ func BenchmarkDataDipAt1000PerSecond(b *testing.B) {
 // As many calls as possible.
 func BenchmarkDataDipMaximum(b *testing.B) {
 	besideBare(b, func(b *testing.B, ask func() error) {
+		b.Helper()
 		b.SetParallelism(16)
 		b.ResetTimer()
 		b.RunParallel(func(pb *testing.PB) {
