@@ -233,6 +233,9 @@ type interaction struct {
 		TS     string `json:"ts"`
 		Thread string `json:"thread_ts"`
 		Text   string `json:"text"`
+		Others []struct {
+			Text string `json:"fallback"`
+		} `json:"attachments"`
 	} `json:"message"`
 	View struct {
 		ID         string `json:"id"`
@@ -306,6 +309,11 @@ func decodeInteraction(payload []byte) (incoming, error) {
 	case "shortcut", "message_action":
 		in.id = "slack/cut/" + unique
 		in.text = unescape(p.Message.Text)
+		for _, a := range p.Message.Others {
+			if in.text == "" { // what other apps write has its words there
+				in.text = unescape(a.Text)
+			}
+		}
 		switch {
 		case p.Type == "shortcut" && p.CallbackID == reportCallback:
 			in.kind = kindReport

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	slackgo "github.com/slack-go/slack"
+
+	"switchback/bot/card"
+	"switchback/bot/flow"
 )
 
 func posted(t *testing.T, form url.Values) (incoming, error) {
@@ -221,6 +226,38 @@ func TestShortcuts(t *testing.T) {
 		}
 		alike(t, got, in)
 	}
+	got, err := posted(t, url.Values{"payload": {`{"type":"message_action","callback_id":"timeline","team":{"id":"T1"},"user":{"id":"U1"},
+		"message":{"text":"","attachments":[{"fallback":"Page: <https://x.test|Voice> is down"}]}}`}})
+	if want := "Page: Voice (https://x.test) is down"; err != nil || got.text != want {
+		t.Errorf("another app's message gives %q, %v; want %q", got.text, err, want)
+	}
+}
+
+// What a button means comes back with the press.
+func FuzzAction(f *testing.F) {
+	f.Add("w1", "confirm", "gladly/voice/+1650/ivr", "7", "a b &<>")
+	f.Fuzz(func(t *testing.T, walk, verb, key, state, arg string) {
+		a := flow.Action{Walk: walk, Verb: verb, Key: key, State: state, Arg: arg}
+		if _, err := flow.DecodeAction(a.Encode()); err != nil || len(a.Encode()) > card.MaxAction {
+			t.Skip("no action of the bot's")
+		}
+		_, blocks := message(card.Card{Title: "x", Buttons: []card.Button{{Label: "y", Action: a.Encode()}}}, "m")
+		buttons := blocks[len(blocks)-1].(*slackgo.ActionBlock)
+		payload, err := json.Marshal(map[string]any{
+			"type": "block_actions", "team": map[string]string{"id": "T1"}, "user": map[string]string{"id": "U1"},
+			"actions": []any{map[string]any{"type": "button", "block_id": buttons.BlockID, "value": buttons.Elements.ElementSet[0].(*slackgo.ButtonBlockElement).Value}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := posted(t, url.Values{"payload": {string(payload)}})
+		if err != nil || got.pressed != "m" {
+			t.Fatalf("decode() = %v, %v", got, err)
+		}
+		if back, err := flow.DecodeAction(got.action); err != nil || back != a {
+			t.Errorf("%+v came back as %+v, %v", a, back, err)
+		}
+	})
 }
 
 // Slack escapes what is typed; we take that back, and what looked like a mention to begin with is still words.

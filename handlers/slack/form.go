@@ -32,7 +32,7 @@ func modal(c card.Card, meta string) (slackgo.ModalViewRequest, error) {
 	if strings.Contains(c.Form.Action, "\n") || width(private) > maxMeta || !utf8.ValidString(private) {
 		return none, fmt.Errorf("%w: its action and what goes with it are %d characters, at most %d", errForm, width(private), maxMeta)
 	}
-	s := sheetOf(c)
+	s := sheetOf(c, fact)
 	s.buttons = nil
 	s.fit(maxMessage)
 	title := s.title.oneLine()

@@ -176,14 +176,12 @@ func judgeMessage(t *testing.T, c card.Card, id string) {
 	j := &judge{t: t}
 	j.text(text)
 	j.blocks(blocks, 50)
-	if sure := slices.ContainsFunc(c.Buttons, func(b card.Button) bool { return b.Sure != nil }); !sure {
-		j.check(j.total < 5000, "%d characters in all", j.total)
-	}
+	j.check(j.total < 5000, "%d characters in all", j.total)
 }
 
 // enough makes a card that has too much of everything.
 func enough(n int) card.Card {
-	long := strings.Repeat("ü😀 <!channel> *x* ", n)
+	long := strings.Repeat("ü😀 <!channel> *x* ", min(n, 40))
 	c := card.Card{Tone: card.Trouble, Drill: true, Title: long}
 	for i := range n {
 		s := fmt.Sprint(i, " ", long)
@@ -196,7 +194,7 @@ func enough(n int) card.Card {
 }
 
 func TestNothingIsOverALimit(t *testing.T) {
-	for _, n := range []int{0, 1, 3, 7, 40, 200} {
+	for _, n := range []int{0, 1, 3, 7, 40, 110} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			c := enough(n)
 			judgeMessage(t, c, strings.Repeat("x", 100))

@@ -25,13 +25,25 @@ import (
 // elements Slack does not read for markup, mentions or emoji. That is also why notes are quotes and not context blocks,
 // where the reader's time or the writer's words would have to suffer.
 func message(c card.Card, id string) (text string, blocks []slackgo.Block) {
-	s := sheetOf(c)
-	s.fit(maxMessage)
-	blocks = s.blocks(true)
-	if b := actions(c, id, ""); b != nil {
+	return spoken(c), blocksOf(c, id, "")
+}
+
+// blocksOf draws a card with its buttons. Salt tells it from the same card elsewhere in a view.
+func blocksOf(c card.Card, id, salt string) []slackgo.Block {
+	s := sheetOf(c, fact)
+	taken := 2 * s.head().width() // a long one stands there twice, and so do long buttons
+	for i, b := range pressable(c) {
+		taken += 2 * width(s.buttons[i])
+		if q := b.Sure; q != nil {
+			taken += width(q.Title + q.Text + q.Yes + q.No)
+		}
+	}
+	s.fit(maxMessage - taken)
+	blocks := s.blocks(true)
+	if b := actions(c, id, salt); b != nil {
 		blocks = append(blocks, b)
 	}
-	return spoken(c), blocks
+	return blocks
 }
 
 // homeID is what a press on the Home tab gives back as the id of its message.
@@ -41,12 +53,7 @@ const homeID = "home"
 func home(cards []card.Card) slackgo.HomeTabViewRequest {
 	var out []slackgo.Block
 	for i, c := range cards {
-		s := sheetOf(c)
-		s.fit(maxMessage)
-		blocks := s.blocks(true)
-		if b := actions(c, homeID, fmt.Sprint(i)); b != nil {
-			blocks = append(blocks, b)
-		}
+		blocks := blocksOf(c, homeID, fmt.Sprint(i))
 		if i > 0 {
 			blocks = append([]slackgo.Block{slackgo.NewDividerBlock()}, blocks...)
 		}
@@ -124,7 +131,7 @@ func read(s string, as style) line {
 			m.form = dayForm
 		}
 		if t.Unix() <= 0 || t.Year() > 9999 { // no date of Slack's
-			return m.words()
+			return m.flat()
 		}
 		return keep(m)
 	})
@@ -141,8 +148,8 @@ func read(s string, as style) line {
 	return out
 }
 
-// words is a span for places and clients that draw nothing else: a moment is not in the reader's zone there.
-func (s span) words() string {
+// flat is a span for places and clients that draw nothing else: a moment is not in the reader's zone there.
+func (s span) flat() string {
 	switch {
 	case s.is == channel:
 		return "its channel"
@@ -162,7 +169,7 @@ func plain(s string) string {
 func (l line) oneLine() string {
 	var b strings.Builder
 	for _, s := range l {
-		b.WriteString(s.words())
+		b.WriteString(s.flat())
 	}
 	return strings.Join(strings.Fields(b.String()), " ")
 }
@@ -180,7 +187,7 @@ func clean(s string) string {
 func (l line) width() int {
 	n := 0
 	for _, s := range l {
-		n += width(s.words())
+		n += width(s.flat())
 	}
 	return n
 }
@@ -192,7 +199,7 @@ func (l line) cut(n int) line {
 	}
 	var out line
 	for _, s := range l {
-		w := width(s.words())
+		w := width(s.flat())
 		if w < n { // one is kept for the dots
 			out, n = append(out, s), n-w
 			continue
@@ -253,7 +260,7 @@ func (l line) elements() []slackgo.RichTextSectionElement {
 		}
 		switch s.is {
 		case moment:
-			e := slackgo.NewRichTextSectionDateElement(s.at.Unix(), s.form, nil, new(s.words()))
+			e := slackgo.NewRichTextSectionDateElement(s.at.Unix(), s.form, nil, new(s.flat()))
 			e.Style = st
 			out = append(out, e)
 		case channel:
@@ -277,7 +284,6 @@ type sheet struct {
 	sign       string // how serious it is: a picture and a word
 	paragraphs []line
 	facts      []line
-	spoken     []string // the facts as sentences
 	notes      []line
 	buttons    []string
 	noFacts    int // how many were left out
@@ -287,7 +293,8 @@ type sheet struct {
 // drillWords stand at the head of whatever is practice.
 const drillWords = "DRILL – nothing is real"
 
-func sheetOf(c card.Card) *sheet {
+// sheetOf is a card in lines; draw is fact or sentence.
+func sheetOf(c card.Card, draw func(card.Fact) line) *sheet {
 	s := &sheet{drill: c.Drill, keep: c.Keep, title: read(orElse(c.Title, "Switchback"), bold), sign: sign(c.Tone)}
 	for _, t := range c.Text {
 		if l := read(t, regular).linked(); len(l) > 0 {
@@ -295,9 +302,8 @@ func sheetOf(c card.Card) *sheet {
 		}
 	}
 	for _, f := range c.Facts {
-		if l := fact(f); len(l) > 0 {
+		if l := draw(f); len(l) > 0 {
 			s.facts = append(s.facts, l.cut(maxTextObject))
-			s.spoken = append(s.spoken, sentence(f))
 		}
 	}
 	for _, n := range c.Notes {
@@ -367,8 +373,8 @@ func fact(f card.Fact) line {
 	return out
 }
 
-// sentence says a fact without signs that only the eye understands. Its moments are still marks.
-func sentence(f card.Fact) string {
+// sentence says a fact without signs that only the eye understands.
+func sentence(f card.Fact) line {
 	out := f.Name
 	switch {
 	case f.Before != "" && f.After != "":
@@ -384,15 +390,16 @@ func sentence(f card.Fact) string {
 	if f.Note != "" {
 		out += ": " + f.Note
 	}
-	return out
+	return read(out, regular)
 }
 
-// most lines of one kind: more would be of no use to anybody, and each is an element.
+// mostLines of one kind: more would be of no use to anybody, and each is an element.
 const mostLines = 100
 
 func leftOut(n int) string { return fmt.Sprintf("… and %d more, which did not fit here.", n) }
 
-// fit makes a sheet no wider than most: notes go first and facts then, the last ones first, and long texts are cut.
+// fit makes the lines of a sheet no wider than most: notes go first and facts then, the last ones first, and long texts
+// are cut.
 func (s *sheet) fit(most int) {
 	if len(s.paragraphs) > mostParagraphs { // the rest in one, so that there are not too many blocks
 		rest := slices.Clip(s.paragraphs[mostParagraphs-1])
@@ -401,10 +408,7 @@ func (s *sheet) fit(most int) {
 		}
 		s.paragraphs = append(s.paragraphs[:mostParagraphs-1:mostParagraphs-1], rest.cut(maxTextObject))
 	}
-	over := 2*width(leftOut(len(s.notes)+len(s.facts))) + 2*s.head().width() - most
-	for _, b := range s.buttons {
-		over += 2 * width(b) // long ones stand there twice
-	}
+	over := 2*width(leftOut(len(s.notes)+len(s.facts))) - most
 	for _, l := range slices.Concat(s.paragraphs, s.facts, s.notes) {
 		over += l.width()
 	}
@@ -552,7 +556,7 @@ func pressable(c card.Card) []card.Button {
 	return out
 }
 
-// actions draws the buttons; nil where there are none. Salt tells the same card in one view from itself.
+// actions draws the buttons; nil where there are none.
 func actions(c card.Card, id, salt string) *slackgo.ActionBlock {
 	var elements []slackgo.BlockElement
 	for i, b := range pressable(c) {
@@ -606,14 +610,15 @@ func pressedID(block string) string {
 
 // spoken says a card in sentences, for notifications and screen readers, which read no blocks.
 func spoken(c card.Card) string {
-	s := sheetOf(c)
-	s.fit(maxText - 300) // which leaves some for what is only said here, and for escaping
+	s := sheetOf(c, sentence)
 	closing := ""
 	if len(s.buttons) > 0 {
 		closing = mrkdwn(stopped(line{{text: shorten("Buttons: "+strings.Join(s.buttons, "; "), maxText/2)}}))
 	}
 	const more = "The message says more."
 	room := maxText - width(closing) - len(more) - 2
+	lines := len(s.paragraphs) + min(len(s.facts), mostLines) + min(len(s.notes), mostLines)
+	s.fit(room - s.head().width() - 2*lines) // what escaping adds is seen below
 	var out []string
 	full := false
 	add := func(l line) {
@@ -634,8 +639,8 @@ func spoken(c card.Card) string {
 	for _, l := range s.paragraphs {
 		add(stopped(l))
 	}
-	for _, f := range s.spoken[:len(s.facts)] {
-		add(stopped(read(f, regular)))
+	for _, l := range s.facts {
+		add(stopped(l))
 	}
 	if s.noFacts > 0 {
 		add(line{{text: leftOut(s.noFacts)}})
@@ -660,7 +665,7 @@ func stopped(l line) line {
 	if len(l) == 0 {
 		return l
 	}
-	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(l[len(l)-1].words(), " \n\t”\"')"))
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(l[len(l)-1].flat(), " \n\t”\"')"))
 	if strings.ContainsRune(".!?:…}", last) {
 		return l
 	}
@@ -673,7 +678,7 @@ func mrkdwn(l line) string {
 	for _, s := range l {
 		switch s.is {
 		case moment:
-			fmt.Fprintf(&b, "<!date^%d^%s|%s>", s.at.Unix(), s.form, s.words())
+			fmt.Fprintf(&b, "<!date^%d^%s|%s>", s.at.Unix(), s.form, s.flat())
 		case channel:
 			fmt.Fprintf(&b, "<#%s>", s.text)
 		case words, address:
