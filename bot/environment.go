@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,75 @@ type environment struct {
 	RedisCAFile     string        `env:"REDIS_TLS_CA_FILE"`
 	EscalateURL     config.Secret `env:"ESCALATE_URL"`     // where a pager rings: https://switchback:KEY@host/path
 	RedisDurability string        `env:"REDIS_DURABILITY"` // "operator": somebody answers for it
+
+	// Of bot serve.
+	ConfigYAML         string        `env:"CONFIG_YAML"` // the organisation document itself, instead of CONFIG_FILE
+	ListenAddr         string        `env:"LISTEN_ADDR"` // host:port; without it, PORT on all addresses
+	Port               string        `env:"PORT"`
+	SlackToken         config.Secret `env:"SLACK_BOT_TOKEN"`      // xoxb-…; sets Slack up
+	SlackSigningSecret config.Secret `env:"SLACK_SIGNING_SECRET"` // requests over HTTP; the old one after a comma while it is being replaced
+	SlackAppToken      config.Secret `env:"SLACK_APP_TOKEN"`      // xapp-…; Socket Mode, where no request can come in
+	SlackAPI           string        `env:"SLACK_API_URL"`        // another Slack, such as a stand-in on loopback
+	SlackHosts         []string      `env:"SLACK_RESPONSE_HOSTS"` // where its answers go; comma list
+	FlagsSecret        config.Secret `env:"FLAGS_SECRET"`         // user:password of phone menus that ask
+}
+
+// servable reports all that bot serve lacks at once.
+func (e environment) servable() error {
+	var out []error
+	lacks := func(format string, args ...any) { out = append(out, fmt.Errorf(format, args...)) }
+	if e.RedisURL == "" && e.DataDir == "" {
+		lacks("nothing to remember with: set REDIS_URL (several processes may share it), or DATA_DIR (a folder that survives restarts, for one process)")
+	}
+	if e.RedisURL != "" && e.DataDir != "" {
+		lacks("REDIS_URL and DATA_DIR are both set; which one is meant?")
+	}
+	if e.ListenAddr != "" && e.Port != "" {
+		lacks("LISTEN_ADDR and PORT are both set; which one is meant?")
+	}
+	if e.ConfigFile != "" && e.ConfigYAML != "" {
+		lacks("CONFIG_FILE and CONFIG_YAML are both set; which one is meant?")
+	}
+	slackSet := e.SlackSigningSecret != "" || e.SlackAppToken != ""
+	if e.SlackToken == "" && slackSet {
+		lacks("SLACK_BOT_TOKEN is missing; it begins with xoxb- and stands under OAuth & Permissions of your Slack app")
+	}
+	if e.SlackToken != "" && !slackSet {
+		lacks("SLACK_SIGNING_SECRET is missing (Basic Information of your Slack app), or SLACK_APP_TOKEN for Socket Mode")
+	}
+	return errors.Join(out...)
+}
+
+// address is where bot serve listens.
+func (e environment) address() string {
+	if e.ListenAddr != "" {
+		return e.ListenAddr
+	}
+	return ":" + cmp.Or(e.Port, "8080")
+}
+
+// organisation is the document that bot serve works for.
+func (e environment) organisation() (organisation, error) {
+	switch {
+	case e.ConfigYAML != "":
+		o, problems := parseOrganisation("CONFIG_YAML", []byte(e.ConfigYAML))
+		return o, problems.Err()
+	case e.ConfigFile != "":
+		return loadOrganisation(e.ConfigFile)
+	}
+	o, problems := parseOrganisation("built-in", []byte(unnamed))
+	return o, problems.Err()
+}
+
+// secrets are those of a comma list, the current one first.
+func secrets(list config.Secret) []config.Secret {
+	var out []config.Secret
+	for one := range strings.SplitSeq(list.Reveal(), ",") {
+		if one = strings.TrimSpace(one); one != "" {
+			out = append(out, config.Secret(one))
+		}
+	}
+	return out
 }
 
 // readEnvironment reads all of it, and reports all problems at once. No value is part of an error.

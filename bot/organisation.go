@@ -11,6 +11,7 @@ import (
 	"switchback/bot/sim"
 	"switchback/bot/tree"
 	"switchback/handlers/flags"
+	"switchback/handlers/slack"
 )
 
 // document is the organisation document: every package declares its own part.
@@ -21,6 +22,7 @@ type document struct {
 type organisation struct {
 	flow.Policy `yaml:",inline"`
 	Gladly      gladly.Organisation `yaml:",inline"`
+	Slack       slack.Organisation  `yaml:"slack" jsonschema_description:"Your Slack workspace."`
 	Flags       flags.Settings      `yaml:"flags" jsonschema_description:"How the bot answers pages and phone menus that ask it."`
 }
 
@@ -39,7 +41,7 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = append(problems, o.Check(d, "organisation")...)
 	problems = append(problems, o.Warnings(d, "organisation")...)
 	problems = append(problems, o.Gladly.Check(d, "organisation")...)
-	problems = append(problems, o.Flags.Check(d, "organisation.flags")...)
+	problems = append(problems, o.Slack.Check(d, "organisation.slack")...)
 	return o, problems
 }
 
@@ -57,6 +59,9 @@ func loadOrganisation(file string) (organisation, error) {
 	o, problems := parseOrganisation(file, data)
 	return o, problems.Err()
 }
+
+// unnamed is the organisation of a bot that was given no document: everybody may walk and look, and nobody may confirm.
+const unnamed = "organisation: {name: your company, zone: UTC}"
 
 // loadPlaybook reads a playbook file; without one, the built-in playbook.
 func loadPlaybook(file string) (tree.Tree, []byte, error) {

@@ -24,6 +24,7 @@ import (
 //	walk:<id>        a walk                          at:<person>   the walk that a person is in the middle of
 //	in:<id>          work taken in and not done      playbook:<version>
 //	draft:<event>    a form that came too late to be opened, for a day
+//	root:<lane>\n<ref>  which outage's message a chat platform's thread belongs to
 //	left:<key>       what an ended outage left on the platform, and what was there before it
 //	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
 //	sending:<lane>   who sends there until when, and what may have arrived
@@ -44,6 +45,7 @@ const (
 	sendingDoc  = "sending:"
 	leftDoc     = "left:"
 	draftDoc    = "draft:"
+	rootDoc     = "root:"
 )
 
 // decode reads one document; an absent one is the zero value at version 0.
@@ -192,6 +194,29 @@ func (f Flow) Playbook(ctx context.Context, version string) ([]byte, error) {
 		return nil, err
 	}
 	return docs[0].Data, nil
+}
+
+// MessageAt is our id of the outage's message that a chat platform calls by this name.
+func (f Flow) MessageAt(ctx context.Context, lane, ref string) (string, error) {
+	r, err := get[root](ctx, f.Store, rootDoc+lane+"\n"+ref)
+	return r.Value.Message, err
+}
+
+// buildRoot keeps what an outage's message is called where it was sent, so that its thread is known again.
+func (f Flow) buildRoot(ctx context.Context, b *builder, t flow.Turn) error {
+	if !strings.HasPrefix(t.Message, flow.HomeMessage) || t.Sent.Value.Ref == "" {
+		return nil
+	}
+	docs, err := f.Store.Get(ctx, rootDoc+t.Lane+"\n"+t.Sent.Value.Ref)
+	if err == nil && docs[0].Version == 0 {
+		b.put(docs[0].Key, 0, root{t.Message})
+	}
+	return err
+}
+
+// root is a message that begins a thread.
+type root struct {
+	Message string `json:"message"`
 }
 
 // Draft returns a form that came too late to be opened.
@@ -564,6 +589,9 @@ func (f Flow) Turn(ctx context.Context, t flow.Turn) (uint64, error) {
 	}
 	if t.Sent != nil {
 		b.put(sentDoc+t.Lane+"\n"+t.Message, t.Sent.Version, t.Sent.Value)
+		if err := f.buildRoot(ctx, &b, t); err != nil {
+			return 0, err
+		}
 	}
 	if b.err != nil {
 		return 0, b.err

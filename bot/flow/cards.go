@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"switchback/bot/card"
 	"switchback/bot/change"
@@ -111,7 +112,16 @@ func readable(plan []change.Step) []change.Step {
 	return slices.DeleteFunc(slices.Clone(plan), func(st change.Step) bool { return st.Before == nil && st.Way != change.Guided })
 }
 
+// doLabel says what the bot will do, by the names of what changes; where those are too long for a button, it counts.
 func doLabel(steps []change.Step) string {
+	label := doWords(steps, func(labels []string, many string) string { return some(labels, len(labels), many) })
+	if utf8.RuneCountInString(label) > card.MaxLabel {
+		label = doWords(steps, counted)
+	}
+	return card.Shorten(label, card.MaxLabel)
+}
+
+func doWords(steps []change.Step, name func(labels []string, many string) string) string {
 	var out []string
 	for _, action := range change.Actions() {
 		var labels []string
@@ -121,7 +131,7 @@ func doLabel(steps []change.Step) string {
 			}
 		}
 		if len(labels) > 0 {
-			out = append(out, fmt.Sprintf(effectOf(action).do, some(labels, len(labels), effectOf(action).many)))
+			out = append(out, fmt.Sprintf(effectOf(action).do, name(labels, effectOf(action).many)))
 		}
 	}
 	var clicks []string
@@ -134,12 +144,12 @@ func doLabel(steps []change.Step) string {
 	if len(steps) > 0 {
 		many = effectOf(steps[len(steps)-1].Action).many
 	}
-	show := "how me the clicks for " + some(clicks, len(clicks), many)
+	show := "how me the clicks for " + name(clicks, many)
 	switch {
 	case len(out) == 0 && len(clicks) == 0:
 		return "Note that it is set already"
 	case len(out) == 0:
-		return card.Shorten("S"+show, card.MaxLabel)
+		return "S" + show
 	case len(clicks) > 0:
 		out[len(out)-1] += ", then s" + show
 	}
@@ -147,7 +157,7 @@ func doLabel(steps []change.Step) string {
 	if len(out) > 1 {
 		label = strings.TrimSuffix(out[0], " now") + " and " + strings.ToLower(out[1][:1]) + out[1][1:]
 	}
-	return card.Shorten(label, card.MaxLabel)
+	return label
 }
 
 func sureText(steps []change.Step) string {
@@ -223,11 +233,17 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 	if later := laterDays(steps, e.At.In(p.Location())); later != "" {
 		ask = "Midnight there comes before " + when + ", so " + later + " is closed too. " + ask
 	}
+	var texts []string
 	for _, st := range steps {
-		if whole := "Customers will read: “" + st.Want.Text + "”"; quoted(st.Want) != st.Want.Text && !slices.Contains(c.Text, whole) {
+		text, asks := st.Want.Text, st.Way == change.Flag && n.Action == change.CloseChat
+		if asks { // its page shows the text that goes with the switch
+			text = visitorsRead(p, w, n, e)
+		}
+		if whole := "Customers will read: “" + text + "”"; text != "" && (asks || quoted(st.Want) != text) && !slices.Contains(texts, text) {
+			texts = append(texts, text)
 			c.Text = append(c.Text, card.Shorten(whole, card.MaxText))
 		}
-		for _, warning := range named(st.Want.Text, p, e.Desk.Open, n.Channel) {
+		for _, warning := range named(text, p, e.Desk.Open, n.Channel) {
 			if !slices.Contains(c.Text, warning) {
 				c.Text = append(c.Text, warning)
 			}

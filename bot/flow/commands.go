@@ -148,11 +148,11 @@ func which(e Event, verb string, rest []string) (o *Outage, left []string, other
 		}
 	}
 	for i, o := range e.Desk.Open {
-		if e.Place.Thread != "" && e.Place.Thread == "home:"+o.ID {
+		if e.Place.Thread != "" && e.Place.Thread == HomeMessage+o.ID {
 			return &e.Desk.Open[i], rest, nil, ""
 		}
 	}
-	if id, ok := strings.CutPrefix(e.Place.Thread, "home:"); ok {
+	if id, ok := strings.CutPrefix(e.Place.Thread, HomeMessage); ok {
 		return nil, rest, nil, id
 	}
 	if len(e.Desk.Open) == 1 {

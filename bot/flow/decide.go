@@ -226,6 +226,9 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 		return err
 	}
 	e.Desk = desk
+	if err := s.inThread(ctx, e); err != nil {
+		return err
+	}
 	if p, ok := e.What.(Press); ok && p.Action.Verb == reopen {
 		return s.reopened(ctx, b, p.Action.Arg)
 	}
@@ -240,6 +243,18 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 		return fmt.Errorf("%w: event %s speaks to nothing", errUndecided, e.ID)
 	}
 	return s.command(ctx, b, cmd)
+}
+
+// inThread finds the outage in whose thread something was typed: it is the one that is meant.
+func (s *Service) inThread(ctx context.Context, e *Event) error {
+	if _, typed := e.What.(Command); !typed || e.Place.In == "" {
+		return nil
+	}
+	shared := e.Place
+	shared.Person = ""
+	var err error
+	e.Place.Thread, err = s.store.MessageAt(ctx, shared.Lane(), e.Place.In)
+	return err
 }
 
 // desk lays out what the decision needs to see.
@@ -649,7 +664,7 @@ func (s *Service) copyOut(ctx context.Context, b *batch) error {
 	}
 	o := b.outage.Value
 	place := o.Home
-	place.Thread = "home:" + o.ID
+	place.Thread = HomeMessage + o.ID
 	for i, c := range CapsuleCards(o, b.record.Value, lineage, counter) {
 		c.Keep = true
 		b.post(Show{Message: fmt.Sprintf("%s/before/%d/%d", o.ID, b.record.Version, i), Place: place, Card: c, Quiet: true})

@@ -30,7 +30,7 @@ type Place struct {
 	Platform string `json:"platform"`
 	Channel  string `json:"channel,omitzero"`
 	Thread   string `json:"thread,omitzero"`
-	In       string `json:"in,omitzero"`     // the thread in which it was typed or pressed, by the platform's own name
+	In       string `json:"in,omitzero"`     // the thread in which it was typed or pressed: its root, as Sent names it
 	Person   string `json:"person,omitzero"` // an account
 }
 

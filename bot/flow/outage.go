@@ -45,6 +45,7 @@ type Outage struct {
 	Rung     int       `json:"rung,omitzero"`      // the next rung of the ladder …
 	LadderAt time.Time `json:"ladder_at,omitzero"` // … and when it is given
 	Asking   Asking    `json:"asking,omitzero"`
+	Message  string    `json:"message,omitzero"` // what visitors read meanwhile; empty: nothing of ours
 	Home     Place     `json:"home"`
 	Routed   []Place   `json:"routed,omitzero"` // other places that show it: a link home, or all of it on another chat platform
 	Told     Told      `json:"told,omitzero"`
@@ -162,7 +163,10 @@ type stepping struct {
 
 func (s *stepping) do(e ...Effect) { s.out = append(s.out, e...) }
 
-func (s *stepping) home() string { return "home:" + s.o.ID }
+// HomeMessage begins our id of an outage's message.
+const HomeMessage = "home:"
+
+func (s *stepping) home() string { return HomeMessage + s.o.ID }
 
 func (s *stepping) message(name string) string { return s.o.ID + "/" + name }
 
@@ -218,7 +222,7 @@ func (s *stepping) begun(b Begun) {
 			now:    s.o.now,
 			asked:  s.o.asked,
 			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
-			Since: w.Inputs.Since, Began: s.e.At, Todos: b.Todos,
+			Since: w.Inputs.Since, Began: s.e.At, Todos: b.Todos, Message: w.Inputs.Message,
 			Asking: Asking{Heard: s.e.At},
 		}
 		s.moveIn(w.Place)
@@ -233,6 +237,7 @@ func (s *stepping) begun(b Begun) {
 		if b.Leaf.ID != s.o.Leaf.ID {
 			s.turned(b)
 		}
+		s.o.Message = orElse(w.Inputs.Message, s.o.Message)
 		s.note("added", "%s added to it: %s", w.By.Name, orElse(names(b.Steps), b.Leaf.Title))
 	}
 	if len(b.Taken) > 0 {

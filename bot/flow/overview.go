@@ -2,14 +2,29 @@ package flow
 
 import (
 	"context"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"switchback/bot/card"
+	"switchback/bot/change"
 )
 
 // overviewMost is how many outages stand on an overview with all that belongs to them.
 const overviewMost = 5
+
+// Notice is what customers should read while a setting is changed, and when people look at it again: by its outage.
+func (s *Service) Notice(ctx context.Context, k change.Key) (text string, until time.Time) {
+	held, err := s.store.Holders(ctx, []change.Key{k})
+	if err != nil || held[k] == "" {
+		return "", time.Time{}
+	}
+	o, _, err := s.store.Outage(ctx, held[k])
+	if err != nil {
+		return "", time.Time{}
+	}
+	return o.Value.Message, o.Value.Deadline
+}
 
 // Overview is what somebody sees without asking for anything: what is open, and what they may do. It changes nothing.
 func (s *Service) Overview(ctx context.Context, by Person) []card.Card {
@@ -39,6 +54,7 @@ func (s *Service) Overview(ctx context.Context, by Person) []card.Card {
 			return append(out, statusCard(s.policy, open[i:]))
 		}
 		if _, r, err := s.store.Outage(ctx, o.ID); err == nil {
+			o.now, o.asked = time.Now().In(s.policy.Location()), s.asked(ctx, r.Value)
 			c := homeCard(s.policy, o, r.Value)
 			c.Text = append(c.Text, "Everything about it is in "+card.Channel(o.Home.Channel)+".")
 			out = append(out, c)

@@ -102,7 +102,7 @@ func (s *walking) secondPlaces() []Place {
 	for _, o := range s.e.Desk.Open {
 		if o.ID == s.w.Join {
 			p := o.Home
-			p.Thread = "home:" + o.ID
+			p.Thread = HomeMessage + o.ID
 			return []Place{p}
 		}
 	}

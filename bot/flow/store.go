@@ -46,6 +46,8 @@ type Store interface {
 	Current(ctx context.Context, person string) (string, error)
 	// Playbook returns the bytes of a version in use; nil means that it is not kept.
 	Playbook(ctx context.Context, version string) ([]byte, error)
+	// MessageAt is our id of the outage's message that a place's platform calls by this name; "" means none.
+	MessageAt(ctx context.Context, lane, ref string) (string, error)
 	// Draft returns a form that came too late to be opened. Version 0 means that it is not kept any more.
 	Draft(ctx context.Context, id string) (Doc[Draft], error)
 	Work(ctx context.Context, id string) (Doc[Work], error)

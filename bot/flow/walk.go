@@ -29,11 +29,13 @@ const (
 
 const (
 	walkSchema = 1
+	slowAfter  = 2 * time.Second  // then the person is told that the settings are being read
 	walkLife   = 24 * time.Hour   // after its last turn
 	freshFor   = 10 * time.Minute // how long a confirm counts for the preview that was shown
 
 	endTimer    = "end"     // a walk's: nothing happened for 24 hours
 	notYetTimr  = "not-yet" // a walk's: ask again
+	slowTimer   = "slow"    // a walk's: the settings take long to read
 	secondTimer = "second"  // a walk's: nobody has answered as the second person
 )
 
@@ -147,7 +149,7 @@ func (s *walking) node() tree.Node {
 func (s *walking) show(draw func() card.Card) {
 	s.w.Turn++
 	s.w.Last = s.e.At
-	s.do(Show{Message: s.w.message(), Place: s.w.Place, Card: draw()}, Remind{endTimer, s.e.At.Add(walkLife)})
+	s.do(Show{Message: s.w.message(), Place: s.w.Place, Card: draw()}, Remind{endTimer, s.e.At.Add(walkLife)}, Remind{Timer: slowTimer})
 }
 
 // tell shows the person something beside the walk's card, which stays as it is.
@@ -159,7 +161,7 @@ func (s *walking) tell(c card.Card) {
 func (s *walking) end(how string, c card.Card) {
 	s.w.Stage, s.w.Ended, s.w.Resources = Over, how, nil
 	s.w.Turn++
-	s.do(Show{Message: s.w.message(), Place: s.w.Place, Card: c}, Remind{Timer: endTimer}, Remind{Timer: notYetTimr},
+	s.do(Show{Message: s.w.message(), Place: s.w.Place, Card: c}, Remind{Timer: endTimer}, Remind{Timer: notYetTimr}, Remind{Timer: slowTimer},
 		Audit{What: "walk ended", Data: map[string]string{"how": how}})
 }
 
@@ -206,20 +208,22 @@ func (s *walking) look() {
 		actions = []string{n.Action}
 	}
 	s.w.Stage, s.w.Plan = Looking, nil
-	s.show(func() card.Card {
-		return card.Card{Tone: card.Working, Title: n.Title, Text: []string{"Reading the present settings…"}}
-	})
-	s.do(List{
+	s.w.Turn++
+	s.w.Last = s.e.At
+	s.do(Remind{endTimer, s.e.At.Add(walkLife)}, Remind{slowTimer, s.e.At.Add(slowAfter)}, List{
 		Actions: actions, Targets: s.w.Inputs.Targets, From: s.e.At, Until: s.w.until(s.policy, s.e.At),
 		Inputs: map[string]string{"message": s.message()},
 	})
 }
 
-func (s *walking) message() string {
-	if s.w.Inputs.Message != "" {
-		return s.w.Inputs.Message
+func (s *walking) message() string { return visitorsRead(s.policy, s.w, s.node(), s.e) }
+
+// visitorsRead is what visitors read while chat is closed: what was typed, else the organisation's text.
+func visitorsRead(p Policy, w Walk, n tree.Node, e Event) string {
+	if w.Inputs.Message != "" {
+		return w.Inputs.Message
 	}
-	return withWays(s.policy.ChatMessage, s.policy, s.e.Desk.Open, s.node().Channel)
+	return withWays(p.ChatMessage, p, e.Desk.Open, n.Channel)
 }
 
 func (s *walking) catalogue(c Catalogue) {
@@ -550,6 +554,9 @@ func (s *walking) begin(what Start) {
 		s.w.Inputs.Since = s.e.At
 	}
 	s.w.Inputs.Until = s.w.until(s.policy, s.e.At)
+	if s.node().Action == change.CloseChat {
+		s.w.Inputs.Message = s.message()
+	}
 	s.w.Outage = s.w.Join
 	if s.w.Outage == "" {
 		s.w.Outage = shortID(s.node().Channel+"-", s.w.ID)
@@ -577,6 +584,12 @@ func (s *walking) due(d Due) {
 	switch d.Timer {
 	case endTimer:
 		s.end("nothing happened for a day", card.Card{Title: "This card is a day old", Text: []string{"Nothing was changed. Type /outage to begin again."}})
+	case slowTimer: // not at once: where a message cannot be replaced it would stay there
+		if s.w.Stage == Looking {
+			s.show(func() card.Card {
+				return card.Card{Tone: card.Working, Title: s.node().Title, Text: []string{"Reading the present settings…"}}
+			})
+		}
 	case notYetTimr:
 		if s.w.Stage != Resting {
 			return

@@ -110,6 +110,14 @@ func some(labels []string, all int, many string) string {
 	return fmt.Sprintf("%d of %d %s", len(labels), all, many)
 }
 
+// counted says how many there are: "1 number", "2 numbers".
+func counted(labels []string, many string) string {
+	if len(labels) == 1 {
+		many = strings.TrimSuffix(many, "s")
+	}
+	return fmt.Sprintf("%d %s", len(labels), many)
+}
+
 // truth is what customers meet now: the headline. The first step of a target is the one that they notice.
 func truth(o Outage, r change.Record) string {
 	if len(r.Steps) == 0 {

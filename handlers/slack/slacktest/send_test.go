@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -278,9 +277,10 @@ func TestEventsAreSentAgain(t *testing.T) {
 	l := listen(t, s)
 	release := make(chan struct{})
 	defer close(release)
-	var n atomic.Int32
+	n := 0
 	l.answer = func(w http.ResponseWriter, _ received) {
-		switch n.Add(1) {
+		n++ // one after the other
+		switch n {
 		case 1:
 			<-release
 		case 2:

@@ -3,7 +3,6 @@ package story
 import (
 	"fmt"
 	"strings"
-	"sync"
 
 	"switchback/handlers/slack/slacktest"
 )
@@ -13,8 +12,6 @@ type Person struct {
 	world *World
 	id    string
 	name  string
-
-	mu    sync.Mutex      // people press from several places at once
 	known map[string]bool // what was visible when this person last did something
 }
 
@@ -35,13 +32,10 @@ func (p *Person) ID() string { return p.id }
 
 // mark remembers what is visible now.
 func (p *Person) mark() {
-	known := map[string]bool{}
+	p.known = map[string]bool{}
 	for _, m := range p.visible() {
-		known[m.mark()] = true
+		p.known[m.mark()] = true
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.known = known
 }
 
 func (m *Message) mark() string { return m.m.Channel + m.m.TS + m.m.Edited.String() }
@@ -137,11 +131,8 @@ func (p *Person) Alone(texts ...string) *Message {
 // looks once: wait for something else first.
 func (p *Person) SeesNothing() {
 	p.world.t.Helper()
-	p.mu.Lock()
-	known := p.known
-	p.mu.Unlock()
 	for _, m := range p.visible() {
-		if !known[m.mark()] && (m.m.User == slacktest.BotUser || m.m.User == slacktest.Slackbot) {
+		if !p.known[m.mark()] && (m.m.User == slacktest.BotUser || m.m.User == slacktest.Slackbot) {
 			p.world.t.Errorf("%s sees something new, want nothing:\n%s", p.name, indent(m.String()))
 		}
 	}

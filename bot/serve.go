@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/flow"
+	"switchback/handlers"
+	"switchback/handlers/flags"
+	"switchback/handlers/slack"
+	"switchback/store"
+)
+
+const (
+	headerIn   = 5 * time.Second
+	requestIn  = 15 * time.Second
+	idleFor    = 2 * time.Minute
+	takeInLast = 5 * time.Second // for requests that are under way at the end; work in hand has 15 s more
+)
+
+type serveCommand struct{}
+
+// Run is the bot as a service, until ctx ends: then it takes nothing new in, and finishes what it has in hand.
+func (serveCommand) Run(ctx context.Context, e environment, s streams) error {
+	log := zerolog.New(s.errs).With().Timestamp().Logger()
+	ctx = log.WithContext(ctx)
+	if err := e.servable(); err != nil {
+		return err
+	}
+	org, err := e.organisation()
+	if err != nil {
+		return err
+	}
+	t, playbook, err := loadPlaybook(e.PlaybookFile)
+	if err != nil {
+		return err
+	}
+	st, err := e.open(ctx, e.DataDir)
+	if errors.Is(err, store.ErrBusy) {
+		return fmt.Errorf("another Switchback uses DATA_DIR; several share a Redis, with REDIS_URL (%w)", err)
+	}
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	defer st.Close()
+	server, err := newServer(e, org, st, log)
+	if err != nil {
+		return err
+	}
+	server.start(flow.Config{Policy: server.org.Policy, Tree: t, Playbook: playbook})
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", e.address())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "Switchback for %s, on http://%s. Set up: %s.\n", org.Name, listener.Addr(), strings.Join(server.surfaces(), ", "))
+	return server.run(ctx, listener)
+}
+
+// server is the bot as a service, without its process.
+type server struct {
+	env     environment
+	org     organisation
+	store   store.Store
+	log     zerolog.Logger
+	kept    *store.Flags
+	flags   *flags.Endpoints
+	slack   *slack.Slack
+	service *flow.Service
+	worker  *handlers.Worker
+	senders map[string]handlers.Sender
+}
+
+// newServer puts together what needs no store yet; all that is wrong with the configuration is told here.
+func newServer(e environment, org organisation, st store.Store, log zerolog.Logger) (*server, error) {
+	s := &server{env: e, org: org, store: st, log: log, kept: store.NewFlags(st), senders: map[string]handlers.Sender{}}
+	var err error
+	s.flags, err = flags.NewEndpoints(flags.Config{Targets: org.targets(), Store: s.kept, Secret: e.FlagsSecret, Keep: time.Duration(org.Flags.Keep), Notice: behind{s}.Notice})
+	if err != nil {
+		return nil, fmt.Errorf("FLAGS_SECRET: %w", err)
+	}
+	pager, err := e.pager()
+	if err != nil {
+		return nil, err
+	}
+	if pager != nil {
+		s.senders[flow.PagerPlatform] = pager
+		s.org.Escalate = true
+	}
+	if e.SlackToken != "" {
+		s.slack, err = slack.New(slack.Config{
+			Organisation: org.Slack, SigningSecrets: secrets(e.SlackSigningSecret), Token: e.SlackToken, AppToken: e.SlackAppToken,
+			API: e.SlackAPI, ResponseHosts: e.SlackHosts, Mention: org.slackMention, Flow: behind{s}, Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.senders[slack.Platform] = s.slack
+		s.org.Surfaces = append(s.org.Surfaces, slack.Platform)
+		for _, g := range org.Slack.Responders {
+			s.org.Groups = append(s.org.Groups, g.Name)
+		}
+	}
+	return s, nil
+}
+
+// surfaces names what is set up.
+func (s *server) surfaces() []string {
+	out := []string{"flags"}
+	switch {
+	case s.slack != nil && s.env.SlackAppToken != "":
+		out = append(out, "Slack (Socket Mode)")
+	case s.slack != nil:
+		out = append(out, "Slack")
+	}
+	if _, ok := s.senders[flow.PagerPlatform]; ok {
+		out = append(out, "pager")
+	}
+	return out
+}
+
+// start makes the service and its worker.
+func (s *server) start(c flow.Config) {
+	kept := store.Flow{Store: s.store}
+	s.worker = &handlers.Worker{Timers: kept, Outbox: handlers.NewOutbox(kept, s.senders)}
+	c.Store, c.Platforms, c.Wake = kept, live(s.org, s.kept), s.worker.Wake
+	if s.slack != nil {
+		c.Directories = map[string]flow.Directory{slack.Platform: s.slack.Directory()}
+	}
+	s.service = flow.New(c)
+	s.worker.Service = s.service
+}
+
+// run serves until ctx ends, and returns when all is put away. A process that dies instead loses nothing: others, or
+// the next one, take up what it had.
+func (s *server) run(ctx context.Context, listener net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var parts sync.WaitGroup
+	failed := make(chan error, 4)
+	part := func(do func(context.Context) error) {
+		parts.Go(func() {
+			if err := do(ctx); err != nil {
+				failed <- err
+				stop()
+			}
+		})
+	}
+	web := &http.Server{
+		Handler: handlers.Routes{Slack: s.slackRoutes(), Flags: s.flags, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
+		WriteTimeout: requestIn, IdleTimeout: idleFor, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
+	}
+	part(func(ctx context.Context) error { s.flags.Run(ctx); return nil })
+	part(s.worker.Run)
+	if s.slack != nil && s.env.SlackAppToken != "" {
+		part(s.slack.Connect)
+	}
+	if s.env.RedisURL == "" {
+		part(func(ctx context.Context) error {
+			if err := store.Serve(ctx, s.env.DataDir, s.store, s.log); err != nil {
+				s.log.Warn().Err(err).Msg("no socket: bot outages and its like do not work while this runs")
+			}
+			return nil
+		})
+	}
+	part(func(ctx context.Context) error {
+		ended := make(chan error, 1)
+		go func() { ended <- web.Serve(listener) }()
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+		}
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeInLast)
+		defer cancel()
+		return web.Shutdown(closing)
+	})
+	if err := s.service.Recover(ctx); err != nil { // its timers bring it back
+		s.log.Warn().Err(err).Msg("what an earlier process took in is taken up later")
+	}
+	<-ctx.Done()
+	s.log.Info().Msg("going: nothing new is taken in")
+	parts.Wait()
+	if s.slack != nil {
+		s.slack.Wait()
+	}
+	s.service.Wait()
+	select {
+	case err := <-failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (s *server) slackRoutes() http.Handler {
+	if s.slack == nil || s.env.SlackSigningSecret == "" {
+		return nil
+	}
+	return s.slack
+}
+
+func (s *server) ready(ctx context.Context) error {
+	_, err := s.store.Health(ctx)
+	return err
+}
+
+// slackMention is the id of a person or a group in Slack, by its name in the organisation document.
+func (o organisation) slackMention(name string) (id string, group bool) {
+	name = strings.TrimPrefix(name, "@")
+	for _, g := range o.Slack.Responders {
+		if g.Name == name {
+			return g.ID, true
+		}
+	}
+	i := slices.IndexFunc(o.People, func(p flow.Someone) bool { return p.Name == name })
+	if i < 0 {
+		return "", false
+	}
+	return o.People[i].Slack, false
+}
+
+// behind is the service for the adapters, which are made before it.
+type behind struct{ *server }
+
+func (b behind) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error) {
+	return b.service.Accept(ctx, e)
+}
+
+func (b behind) Notice(ctx context.Context, k change.Key) (string, time.Time) {
+	return b.service.Notice(ctx, k)
+}
+
+func (b behind) Offline(ctx context.Context, e flow.Event) card.Card {
+	return b.service.Offline(ctx, e)
+}
+
+func (b behind) Overview(ctx context.Context, by flow.Person) []card.Card {
+	return b.service.Overview(ctx, by)
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"switchback/bot/config"
+	"switchback/bot/flow"
+	"switchback/handlers/slack/slacktest"
+	"switchback/handlers/slack/slacktest/story"
+)
+
+// night is a workspace with the people of acme, and a bot that serves it: real HTTP, real signatures, a real store.
+type slackNight struct {
+	*story.World
+	t     *testing.T
+	slack *slacktest.Slack
+	env   environment
+	stop  func() error
+	url   string
+	edit  func(*organisation)
+
+	ana, sam, kim, lee *story.Person
+	support            *story.Channel
+}
+
+const acme = `organisation:
+  name: acme
+  zone: America/Los_Angeles
+  people:
+    - {name: ana, slack: U0ANA, zone: America/New_York, gladly_admin: true}
+    - {name: sam, slack: U0SAM, gladly_admin: true}
+    - {name: kim, slack: U0KIM}
+    - {name: lee, slack: U0LEE}
+  responders: [ana, sam, kim]
+  backup: sam
+  channels: [{slack: C0SUPPORT}]
+  slack: {responders: [{id: S0ONCALL, name: support-oncall}]}
+  ways: [{channel: email, text: write to help@acme.example}]
+  chat_message: "Chat is down at the moment. You can {ways}."
+  support_form_url: https://help.example.com/form
+  numbers:
+    - {number: "+16505550101", name: Orders, ivr: Main menu, way: flag}
+    - {number: "+16505550102", name: Returns, ivr: Main menu}
+  apps:
+    - {id: web-shop, name: Web shop, way: flag, origins: ["https://shop.example.com"], hours: {monday: 08:00-20:00, tuesday: 08:00-20:00, wednesday: 08:00-20:00, thursday: 08:00-20:00, friday: 08:00-20:00, saturday: 08:00-20:00, sunday: 08:00-20:00}, message: "Hello!"}
+`
+
+// inSlack starts a workspace and a bot that serves it.
+func inSlack(t *testing.T) *slackNight {
+	t.Helper()
+	s := slacktest.New(slacktest.Config{})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	for id, name := range map[string]string{"U0ANA": "ana", "U0SAM": "sam", "U0KIM": "kim", "U0LEE": "lee", "U0PAT": "pat"} {
+		s.AddUser(slacktest.User{ID: id, Name: name, Zone: map[string]string{"ana": "America/New_York"}[name]})
+	}
+	s.AddChannel(slacktest.Channel{ID: "C0SUPPORT", Name: "support", Members: []string{"U0ANA", "U0SAM", "U0KIM", "U0LEE", "U0PAT", slacktest.BotUser}})
+	s.AddGroup(slacktest.Group{ID: "S0ONCALL", Handle: "support-oncall"})
+	n := &slackNight{t: t, slack: s, env: environment{
+		DataDir: t.TempDir(), SlackToken: config.Secret(s.Config().BotToken), SlackSigningSecret: config.Secret(s.Config().SigningSecret),
+		SlackAPI: s.APIURL(), SlackHosts: []string{strings.TrimPrefix(s.URL(), "http://")},
+	}}
+	n.start()
+	t.Cleanup(func() { n.end() })
+	n.World = story.New(t, s, n.url)
+	n.ana, n.sam, n.kim, n.lee = n.Person("ana"), n.Person("sam"), n.Person("kim"), n.Person("lee")
+	n.support = n.Channel("support")
+	return n
+}
+
+// start begins to serve, as bot serve does; after end it is another process over the same store.
+func (n *slackNight) start() {
+	n.t.Helper()
+	org, problems := parseOrganisation("acme.yaml", []byte(acme))
+	if err := problems.Err(); err != nil {
+		n.t.Fatal(err)
+	}
+	if n.edit != nil {
+		n.edit(&org)
+	}
+	st, err := n.env.open(n.t.Context(), n.env.DataDir)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	server, err := newServer(n.env, org, st, zerolog.New(zerolog.NewTestWriter(n.t)))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	tr, playbook, err := loadPlaybook("")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	server.start(flow.Config{Policy: server.org.Policy, Tree: tr, Playbook: playbook})
+	address := "127.0.0.1:0"
+	if n.url != "" { // the same place as before
+		address = strings.TrimPrefix(n.url, "http://")
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.url = "http://" + l.Addr().String()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(n.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- server.run(ctx, l) }()
+	n.stop = func() error {
+		cancel()
+		err := <-done
+		return firstError(err, st.Close())
+	}
+}
+
+func (n *slackNight) end() {
+	if n.stop == nil {
+		return
+	}
+	if err := n.stop(); err != nil {
+		n.t.Errorf("the bot ended with %v", err)
+	}
+	n.stop = nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The whole way: typed, confirmed in two presses, and put back.
+func TestSlackFromCommandToRestore(t *testing.T) {
+	n := inSlack(t)
+	n.ana.Types("#support", "/outage chat late")
+	confirm := n.ana.Sees("Web shop", "open → closed")
+	confirm.Press("Close Web shop now")
+	home := n.support.Shows("Web shop", "Restore…")
+	home.As(n.sam).Press("Restore…")
+	n.support.Thread("Web shop").Shows("Put everything back now").As(n.sam).Press("Put everything back now")
+	n.support.Shows("open again")
+}

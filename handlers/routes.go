@@ -1,0 +1,42 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const readyIn = 2 * time.Second
+
+// Routes are what answers at the bot's public address. A nil handler is one that is not set up: its paths are not
+// found.
+type Routes struct {
+	Slack http.Handler                    // slash commands, interactivity and events
+	Flags http.Handler                    // pages and phone menus that ask
+	Ready func(ctx context.Context) error // nil while work can be taken in; the reason is for the log alone
+}
+
+// Handler is all of it.
+func (r Routes) Handler() http.Handler {
+	m := http.NewServeMux()
+	if r.Slack != nil {
+		for _, path := range []string{"/slack/commands", "/slack/interactions", "/slack/events"} {
+			m.Handle(path, r.Slack)
+		}
+	}
+	if r.Flags != nil {
+		m.Handle("/flags/", r.Flags)
+	}
+	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
+		ctx, cancel := context.WithTimeout(req.Context(), readyIn)
+		defer cancel()
+		if err := r.Ready(ctx); err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("not ready")
+			http.Error(w, "the store does not answer", http.StatusServiceUnavailable)
+		}
+	})
+	return m
+}
