@@ -198,13 +198,26 @@ func (s *Slack) Join(ctx context.Context, user, channel string) Delivery {
 	})
 }
 
-// Leave takes a person, or the bot, out of a channel.
+// Leave takes a person, or the bot, out of a channel. The bot does not hear member_left_channel of itself, because it
+// is no longer there: it hears channel_left, and Slackbot writes to it.
+// https://github.com/slackapi/bolt-js/issues/1847
 func (s *Slack) Leave(ctx context.Context, user, channel string) Delivery {
 	s.ChangeChannel(channel, func(c *Channel) {
 		c.Members = slices.DeleteFunc(c.Members, func(u string) bool { return u == user })
 	})
 	if user == BotUser {
-		return s.Tell(ctx, user, map[string]any{"type": "channel_left", "channel": channel})
+		s.mu.Lock()
+		var name, kind string
+		if c := s.channel(channel); c != nil {
+			name, kind = c.Name, c.kind()
+		}
+		said := map[string]any{
+			"type": "message", "channel_type": "im", "channel": s.direct(Slackbot).ID, "user": Slackbot, "ts": s.ts(), "team": s.config.TeamID,
+			"text": "You have been removed from #" + name,
+		}
+		s.mu.Unlock()
+		s.Tell(ctx, Slackbot, said)
+		return s.Tell(ctx, user, map[string]any{"type": kind + "_left", "channel": channel})
 	}
 	return s.Tell(ctx, user, map[string]any{
 		"type": "member_left_channel", "user": user, "channel": channel, "channel_type": "C", "team": s.config.TeamID,
@@ -213,14 +226,34 @@ func (s *Slack) Leave(ctx context.Context, user, channel string) Delivery {
 
 // Archive archives a channel.
 func (s *Slack) Archive(ctx context.Context, user, channel string) Delivery {
-	s.ChangeChannel(channel, func(c *Channel) { c.Archived = true })
-	return s.Tell(ctx, user, map[string]any{"type": "channel_archive", "channel": channel, "user": user})
+	kind := "channel"
+	s.ChangeChannel(channel, func(c *Channel) {
+		c.Archived = true
+		kind = c.kind()
+	})
+	return s.Tell(ctx, user, map[string]any{"type": kind + "_archive", "channel": channel, "user": user})
+}
+
+// kind is how the names of a channel's events begin.
+func (c *Channel) kind() string {
+	if c.Private {
+		return "group"
+	}
+	return "channel"
 }
 
 // Share shares a channel with another organisation.
 func (s *Slack) Share(ctx context.Context, channel string) Delivery {
 	s.ChangeChannel(channel, func(c *Channel) { c.Shared = true })
 	return s.Tell(ctx, "", map[string]any{"type": "channel_shared", "connected_team_id": "T0OTHER", "channel": channel})
+}
+
+// Unshare ends that.
+func (s *Slack) Unshare(ctx context.Context, channel string) Delivery {
+	s.ChangeChannel(channel, func(c *Channel) { c.Shared = false })
+	return s.Tell(ctx, "", map[string]any{
+		"type": "channel_unshared", "previously_connected_team_id": "T0OTHER", "channel": channel, "is_ext_shared": false,
+	})
 }
 
 // Deactivate deactivates a person.

@@ -208,8 +208,12 @@ func (s *Slack) Verify(ctx context.Context) (Delivery, bool) {
 // verification is the old token that every request still bears. Nobody should look at it.
 const verification = "xyzz0WbapA4vBCDEFasx0q6G"
 
-// Tell sends an event to the app. If the app does not take it, it is sent again in the background.
+// Tell sends an event to the app. If the app does not take it, it is sent again in the background. One that the app did
+// not subscribe to is not sent, and the Delivery is empty.
 func (s *Slack) Tell(ctx context.Context, user string, event map[string]any) Delivery {
+	if !s.hears(event) {
+		return Delivery{}
+	}
 	s.mu.Lock()
 	event = clone(event)
 	if event["event_ts"] == nil {

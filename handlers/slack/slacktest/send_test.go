@@ -192,7 +192,8 @@ func TestWhatSlackSends(t *testing.T) {
 	})
 
 	for kind, d := range map[string]slacktest.Delivery{
-		"app_home_opened": s.OpenHome(ctx, "U0ANA"), "member_joined_channel": s.Join(ctx, "U0GUS", "C0GENERAL"), "channel_left": s.Leave(ctx, slacktest.BotUser, "C0PARTNER"),
+		"app_home_opened": s.OpenHome(ctx, "U0ANA"), "member_joined_channel": s.Join(ctx, "U0GUS", "C0GENERAL"), "member_left_channel": s.Leave(ctx, "U0GUS", "C0GENERAL"),
+		"channel_left": s.Leave(ctx, slacktest.BotUser, "C0PARTNER"), "group_archive": s.Archive(ctx, "U0ANA", "C0SECRET"), "channel_unshared": s.Unshare(ctx, "C0PARTNER"),
 		"channel_shared": s.Share(ctx, "C0SUPPORT"), "channel_archive": s.Archive(ctx, "U0ANA", "C0GENERAL"), "user_change": s.Deactivate(ctx, "U0BEN"),
 		"subteam_members_changed": s.SetGroup(ctx, "S0SUPPORTONCALL", "U0ANA"),
 	} {

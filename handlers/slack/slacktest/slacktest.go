@@ -32,6 +32,7 @@ type Config struct {
 	Domain   string   // of the workspace
 	Scopes   []string // that the app was given; nil: Scopes()
 	Commands []string // that the app has; nil: /outage
+	Events   []string // that the app subscribed to, such as message.im; nil: all
 	OrgWide  bool     // the app is installed for a whole organisation
 
 	// BaseURL is where the app finds this Slack when it does not listen by itself.
