@@ -239,9 +239,11 @@ func extendedTwice(n *night) []string {
 	return nil
 }
 
-func confirmedByTwo(n *night) []string {
+// previews are the confirms of several people who look at the same branch.
+func (n *night) previews(people ...string) map[string]flow.Action {
+	n.t.Helper()
 	confirm := map[string]flow.Action{}
-	for _, who := range []string{"ana", "sam"} {
+	for _, who := range people {
 		n.types(who, "chat late")
 		for id, c := range n.screen.cards {
 			if strings.HasPrefix(id, "terminal/terminal:"+who) && len(c.Buttons) > 0 {
@@ -249,7 +251,11 @@ func confirmedByTwo(n *night) []string {
 			}
 		}
 	}
-	for who, a := range confirm {
+	return confirm
+}
+
+func confirmedByTwo(n *night) []string {
+	for who, a := range n.previews("ana", "sam") {
 		if _, err := n.service.Accept(n.t.Context(), n.event("by-"+who, who, flow.Press{Action: a})); err != nil {
 			return []string{err.Error()}
 		}

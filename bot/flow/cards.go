@@ -354,7 +354,8 @@ func byHandCard(n tree.Node, why string) card.Card {
 func overCard(w Walk) card.Card {
 	c := card.Card{Title: "This card is over: " + w.Ended, Text: []string{"Nothing was changed by your press. Type /outage to begin again."}}
 	if w.Outage != "" {
-		c.Text = []string{"It was confirmed already, and happened once."}
+		c.Title = "Confirmed already, by " + w.By.Name
+		c.Text = []string{"It happened once, as " + w.Outage + ". Your press changed nothing more."}
 		c.Buttons = []card.Button{{Label: "Look", Action: Action{Outage: w.Outage, Verb: "look"}.Encode()}}
 	}
 	return c

@@ -179,7 +179,7 @@ func (s *Service) setAside(ctx context.Context, b *batch, cause error) error {
 	if b.event.By.Account != "" {
 		text := "The operator's log has the reason."
 		if errors.Is(cause, change.ErrHeld) {
-			text = "Somebody is already changing one of these settings to something else."
+			text = b.outage.Value.ID + ", which " + b.outage.Value.Owner.Name + " looks after, is already changing one of these settings to something else."
 		}
 		told.Posts = []Post{{
 			ID: b.event.ID + "/aside", Place: private(b.event), Message: "note:" + b.event.ID,
@@ -292,11 +292,31 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 	case Press, Due, Begun, Stepped:
 	}
 	if len(asked) > 0 {
-		if d.Held, err = s.store.Holders(ctx, asked); err == nil {
+		if err = s.held(ctx, &d, asked); err == nil {
 			d.Left, err = s.store.Left(ctx, asked)
 		}
 	}
 	return d, err
+}
+
+// held says who holds settings. Whose outage began since the open ones were listed is looked up again: a person is told
+// of it by name.
+func (s *Service) held(ctx context.Context, d *Desk, asked []change.Key) error {
+	var err error
+	if d.Held, err = s.store.Holders(ctx, asked); err != nil {
+		return err
+	}
+	for _, id := range d.Held {
+		if slices.ContainsFunc(d.Open, func(o Outage) bool { return o.ID == id }) {
+			continue
+		}
+		if d.Open, err = s.store.Open(ctx); err != nil {
+			return fmt.Errorf("list open outages: %w", err)
+		}
+		d.Held, err = s.store.Holders(ctx, asked) // it may have ended by now
+		return err
+	}
+	return nil
 }
 
 // gone answers a press on something that is no longer kept.

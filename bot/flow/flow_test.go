@@ -127,6 +127,22 @@ func TestPressesThatDoNotCount(t *testing.T) {
 			n.shows("Changed since you looked: One, hours")
 			n.wants(0)
 		},
+		"a confirm of what somebody else confirmed meanwhile": func(n *night) {
+			confirm := n.previews("ana", "sam")
+			n.presses("ana", confirm["ana"], nil)
+			n.presses("sam", confirm["sam"], nil) // the values have changed, too: that is not what sam has to know
+			n.shows("@ana looks after it")
+			n.shows("This is being worked on already")
+			n.wants(3)
+		},
+		"the same confirm again": func(n *night) {
+			n.types("ana", "chat late")
+			confirm := n.button("Close")
+			n.presses("ana", confirm, nil)
+			n.presses("ana", confirm, nil)
+			n.shows("Confirmed already, by @ana")
+			n.wants(3)
+		},
 		"a button of an earlier turn": func(n *night) {
 			n.types("ana", "chat")
 			first := n.button("Customers cannot start")

@@ -290,6 +290,10 @@ func (s *walking) readings(r Readings) {
 	switch {
 	case r.For == "preview" && s.w.Stage == Looking:
 		s.take(r)
+		if s.holder(s.w.Plan) != "" { // since the list was made: what was read may be an outage's own values
+			s.enter()
+			return
+		}
 		s.preview("")
 	case r.For == "confirm" && s.w.Stage == Checking:
 		if s.e.At.Sub(s.w.ShownAt) > freshFor || !s.e.Desk.Works || !s.mayConfirm() {
@@ -300,6 +304,10 @@ func (s *walking) readings(r Readings) {
 		}
 		before := s.w.Plan
 		s.take(r)
+		if s.holder(s.w.Plan) != "" { // what has changed is that somebody was first
+			s.checked()
+			return
+		}
 		if changed := differ(before, s.w.Plan); len(changed) > 0 || len(s.w.Unread) > 0 {
 			s.unsettle("the settings had changed")
 			s.preview("Changed since you looked: " + strings.Join(append(changed, slices.Sorted(maps.Keys(s.w.Unread))...), ", ") + ". Nothing was done; please look again.")
@@ -423,6 +431,10 @@ func (s *walking) press(p Press) {
 		return
 	case "cancel":
 		s.end("cancelled", card.Card{Title: "Stopped. Nothing was changed."})
+		return
+	}
+	if a.State != strconv.Itoa(s.w.Turn) && s.w.Stage == Checking {
+		s.tell(card.Card{Tone: card.Working, Title: "Confirmed a moment ago, by " + s.w.By.Name, Text: []string{"The settings are being read once more. You need not do anything."}})
 		return
 	}
 	if a.State != strconv.Itoa(s.w.Turn) {
