@@ -19,6 +19,13 @@ import (
 const asBot = "SWITCHBACK_TEST_AS_BOT"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asReplica) != "" {
+		if err := runReplica(context.Background(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "replica:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv(asBot) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+	"switchback/bot/config"
+	"switchback/bot/flow"
+	"switchback/bot/sim"
+	"switchback/handlers"
+	"switchback/handlers/terminal"
+	"switchback/store"
+)
+
+// asReplica makes the test binary run as one of several bots that share a Redis, a company, and a chat platform. It holds
+// a replica as JSON. Lines of the input are events, or "ping", answered when what was being done is done.
+const asReplica = "SWITCHBACK_TEST_AS_REPLICA"
+
+// replica is what such a process needs to know.
+type replica struct {
+	Redis    string
+	Prefix   string // of its keys: many towns may share a Redis
+	Company  string // URL of the practice company
+	Screen   string // URL of the chat platform
+	Lease    time.Duration
+	NeverOld bool // planted: the clock of the lease is not looked at
+}
+
+// neverOld is a store whose claims look as if they had been made in an hour.
+type neverOld struct{ store.Flow }
+
+func (s neverOld) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
+	claims, err := s.Flow.Claim(ctx, lease, n)
+	for i := range claims {
+		claims[i].Leased = claims[i].Leased.Add(time.Hour)
+	}
+	return claims, err
+}
+
+func runReplica(ctx context.Context, in io.Reader, out io.Writer) error {
+	var r replica
+	if err := json.Unmarshal([]byte(os.Getenv(asReplica)), &r); err != nil {
+		return err
+	}
+	st, err := store.OpenRedis(ctx, store.RedisConfig{URL: config.Secret(r.Redis), Prefix: r.Prefix})
+	if err != nil {
+		return err
+	}
+	org, err := loadOrganisation("")
+	if err != nil {
+		return err
+	}
+	t, playbook, err := loadPlaybook("")
+	if err != nil {
+		return err
+	}
+	kept := store.Flow{Store: st}
+	var timers handlers.Timers = kept
+	if r.NeverOld {
+		timers = neverOld{kept}
+	}
+	service := flow.New(flow.Config{
+		Store: kept, Policy: org.Policy, Playbook: playbook, Tree: t, Lease: r.Lease,
+		Platforms: change.Platforms{"sim": sim.NewPlatform(org.practice(), r.Company, &http.Client{Timeout: time.Minute})},
+	})
+	worker := &handlers.Worker{
+		Timers: timers, Service: service, Lease: r.Lease,
+		Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{terminal.Platform: remoteScreen(r.Screen)}),
+	}
+	if err := service.Recover(ctx); err != nil {
+		return err
+	}
+	events, pings, ended := make(chan flow.Event), make(chan bool), make(chan error, 1)
+	go func() {
+		lines := bufio.NewScanner(in)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			if lines.Text() == "ping" {
+				pings <- true
+				continue
+			}
+			var e flow.Event
+			if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+				ended <- err
+				return
+			}
+			events <- e
+		}
+		ended <- lines.Err()
+	}()
+	var mu sync.Mutex
+	say := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(out, line)
+	}
+	go func() {
+		for e := range events {
+			go func() {
+				done, err := service.Accept(ctx, e)
+				if err != nil {
+					say(fmt.Sprint("refused ", e.ID, " ", err))
+					return
+				}
+				<-done
+				say("decided " + e.ID)
+			}()
+		}
+	}()
+	say("ready")
+	for {
+		n, err := worker.Step(ctx)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		select {
+		case err := <-ended:
+			service.Wait()
+			return err
+		case <-pings:
+			say("pong")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// remoteScreen is the chat platform's address, to which a replica sends.
+type remoteScreen string
+
+type sending struct {
+	Post flow.Post
+	Ref  string
+}
+
+func (s remoteScreen) Send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
+	data, err := json.Marshal(sending{p, to.Ref})
+	if err != nil {
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, string(s), bytes.NewReader(data))
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	ref, err := io.ReadAll(resp.Body)
+	return string(ref), err
+}
+
+// town is the world that replicas share. It outlives them.
+type town struct {
+	t       *testing.T
+	redis   string
+	prefix  string
+	kept    store.Flow
+	company *sim.Company
+	http    *httptest.Server
+	lease   time.Duration
+
+	mu    sync.Mutex
+	cards map[string]card.Card // by place and message, as shown last
+	calls int                  // of the platform, since they were counted
+	at    int                  // the call before whose answer …
+	stop  func()               // … this happens
+	nth   int                  // events
+}
+
+// begin starts a replica.
+func (w *town) begin(neverOld bool) *process {
+	w.t.Helper()
+	data, err := json.Marshal(replica{Redis: w.redis, Prefix: w.prefix, Company: w.http.URL, Screen: w.http.URL + "/screen", Lease: w.lease, NeverOld: neverOld})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(w.t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), asReplica+"="+string(data))
+	p := begin(w.t, cmd)
+	p.until("ready")
+	return p
+}
+
+func newTown(t *testing.T, redis string) *town {
+	t.Helper()
+	org, err := loadOrganisation("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &town{t: t, redis: redis, prefix: strings.ToLower(rand.Text()[:12]), lease: time.Second, cards: map[string]card.Card{}}
+	if w.company, err = sim.NewCompany(org.practice(), org.Location(), ""); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.OpenRedis(t.Context(), store.RedisConfig{URL: config.Secret(redis), Prefix: w.prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.kept = store.Flow{Store: st}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/screen", w.screen)
+	mux.HandleFunc("/", w.platform)
+	w.http = httptest.NewServer(mux)
+	t.Cleanup(func() { w.http.Close(); _ = st.Close() })
+	return w
+}
+
+func (w *town) screen(resp http.ResponseWriter, req *http.Request) {
+	var s sending
+	if err := json.NewDecoder(req.Body).Decode(&s); err != nil {
+		http.Error(resp, err.Error(), http.StatusBadRequest)
+		return
+	}
+	id := s.Post.Place.Lane() + " " + s.Post.Message
+	w.mu.Lock()
+	w.cards[id] = s.Post.Card
+	w.mu.Unlock()
+	_, _ = io.WriteString(resp, id)
+}
+
+// platform is the company, and what happens before the answer of one call.
+func (w *town) platform(resp http.ResponseWriter, req *http.Request) {
+	w.mu.Lock()
+	w.calls++
+	stop := w.stop
+	if w.calls != w.at {
+		stop = nil
+	}
+	w.mu.Unlock()
+	answer := httptest.NewRecorder()
+	w.company.ServeHTTP(answer, req)
+	if stop != nil {
+		stop()
+	}
+	resp.WriteHeader(answer.Code)
+	_, _ = resp.Write(answer.Body.Bytes())
+}
+
+// event is something that a person does.
+func (w *town) event(who string, what flow.What) flow.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.nth++
+	return flow.Event{
+		ID: fmt.Sprintf("event-%04d", w.nth), At: time.Now(), By: flow.Person{Account: terminal.Platform + ":" + who},
+		Place: flow.Place{Platform: terminal.Platform, Channel: "#support"}, What: what,
+	}
+}
+
+// says hands an event to a replica.
+func (p *process) says(e flow.Event) {
+	p.t.Helper()
+	data, err := json.Marshal(e)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.types(string(data))
+}
+
+// does hands an event to a replica, and waits until it is decided.
+func (p *process) does(e flow.Event) {
+	p.t.Helper()
+	p.says(e)
+	if text := p.until(e.ID); strings.Contains(text, "refused") {
+		p.t.Fatal(text)
+	}
+}
+
+// button waits for a card, whose place and message contain a text, with a button.
+func (w *town) button(where, label string) flow.Action {
+	w.t.Helper()
+	var a flow.Action
+	w.eventually("a button "+label, func() bool {
+		for id, c := range w.shown() {
+			i := slices.IndexFunc(c.Buttons, func(b card.Button) bool { return strings.HasPrefix(b.Label, label) })
+			if i >= 0 && strings.Contains(id, where) {
+				a, _ = flow.DecodeAction(c.Buttons[i].Action)
+				return true
+			}
+		}
+		return false
+	})
+	return a
+}
+
+func (w *town) shown() map[string]card.Card {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.cards)
+}
+
+// eventually asks again and again, with a breath between, until done says yes.
+func (w *town) eventually(what string, done func() bool) {
+	w.t.Helper()
+	end := time.Now().Add(time.Minute)
+	for !done() {
+		if time.Now().After(end) {
+			var titles []string
+			for id, c := range w.shown() {
+				titles = append(titles, id+": "+c.Title)
+			}
+			w.t.Fatalf("waited too long for %s; shown is %q", what, titles)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// writes are what the platform was told to set, in its order.
+func (w *town) writes() []string {
+	var out []string
+	for _, e := range w.company.Log() {
+		if e.What == sim.Write && e.Error == "" {
+			out = append(out, fmt.Sprintf("%s = %s", e.Key, e.Value))
+		}
+	}
+	return out
+}
+
+// open are the open outages, with their records.
+func (w *town) open() ([]flow.Outage, []change.Record) {
+	w.t.Helper()
+	open, err := w.kept.Open(w.t.Context())
+	var records []change.Record
+	for _, o := range open {
+		_, r, err2 := w.kept.Outage(w.t.Context(), o.ID)
+		err = errors.Join(err, err2)
+		records = append(records, r.Value)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return open, records
+}
