@@ -41,6 +41,7 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = append(problems, o.Check(d, "organisation")...)
 	problems = append(problems, o.Warnings(d, "organisation")...)
 	problems = append(problems, o.Gladly.Check(d, "organisation")...)
+	problems = append(problems, o.Flags.Check(d, "organisation.flags")...)
 	problems = append(problems, o.Slack.Check(d, "organisation.slack")...)
 	return o, problems
 }

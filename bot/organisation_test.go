@@ -35,6 +35,10 @@ func TestOrganisationProblems(t *testing.T) {
 			"organisation:\n  name: acme\n  zone: UTC\n  opening: {monday: 18:00-08:00}\n",
 			`o.yaml:4:21: organisation.opening.monday: "18:00-08:00" does not end after it begins`,
 		},
+		"a flag that counts for a week without the store": {
+			"organisation:\n  name: acme\n  zone: UTC\n  flags: {keep: 7d}\n",
+			"o.yaml:4:17: organisation.flags.keep: 7d is too long: customers would be shut out while nobody knows why; a day at most",
+		},
 		"a number twice": {
 			"organisation:\n  name: acme\n  zone: UTC\n  numbers:\n    - number: +16505550101\n    - number: +16505550101\n",
 			`o.yaml:6:15: organisation.numbers.1.number: +16505550101 stands here twice`,

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -213,6 +215,35 @@ func TestZoneWarning(t *testing.T) {
 		got := gladly.Account{Zone: zone(t, test.gladly)}.ZoneWarning(zone(t, test.document), now)
 		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s in the document, %s in Gladly: %q, want %q", test.document, test.gladly, got, test.want)
+		}
+	}
+}
+
+// TestNothingIsWrittenByAPI: business hours have an API, and close neither phones nor chat; a bot that wrote them would
+// change answers and statistics, and leave customers in the queue. So this package sends nothing but a GET, and has no
+// setting for them.
+func TestNothingIsWrittenByAPI(t *testing.T) {
+	for _, k := range newCrew(t).keys {
+		if strings.Contains(string(k), "business") {
+			t.Errorf("%s is a setting", k)
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"MethodPut", "MethodPost", "MethodPatch", "MethodDelete", "business-hours"} {
+			if strings.Contains(string(data), word) {
+				t.Errorf("%s has %s in it", file, word)
+			}
 		}
 	}
 }

@@ -23,8 +23,17 @@ type Settings struct {
 	Keep config.Duration `yaml:"keep" jsonschema_description:"How long the last known state is answered while the store is away; after that customers are let through (default 10m)."`
 }
 
+// Check reports what is wrong with the settings, at its place in the document.
+func (s Settings) Check(d *config.Document, at string) config.Problems {
+	if s.Keep > config.Duration(maxKeep) {
+		return config.Problems{d.Problem(at+".keep", "%s is too long: customers would be shut out while nobody knows why; a day at most", s.Keep)}
+	}
+	return nil
+}
+
 const (
 	usualKeep    = 10 * time.Minute
+	maxKeep      = 24 * time.Hour
 	refreshEvery = time.Second
 	refreshIn    = 2 * time.Second
 )
@@ -117,8 +126,8 @@ func NewEndpoints(c Config) (*Endpoints, error) {
 	return e, nil
 }
 
-// Run reads the flags once a second, and tells the store who asked, until ctx ends. While the flags cannot be read, the
-// logger of ctx gets a line a minute.
+// Run reads the flags once a second, and tells the store who asked, until ctx ends: before the store stops writing that
+// down. While the flags cannot be read, the logger of ctx gets a line a minute.
 func (e *Endpoints) Run(ctx context.Context) {
 	tick := time.NewTicker(refreshEvery)
 	defer tick.Stop()

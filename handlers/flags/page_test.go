@@ -48,6 +48,7 @@ type visitCase struct {
 	start  string // how the page starts Gladly
 	body   string // what else is in it
 	data   string // further attributes of the script
+	readme bool   // what the README says, instead of the script and the place
 	policy string // Content-Security-Policy; the nonce is n0nce
 	closed bool   // what the visitor should meet
 	notice string // selector of the place where the notice should be; empty: none on the page
@@ -90,6 +91,8 @@ func visitCases() []visitCase {
 		{name: "closed, under the strictest policy", app: "shut", start: withLoader, body: place + button, policy: strictest, closed: true, notice: "#chat-notice"},
 		{name: "closed, and the script is there twice", app: "shut", start: `<script src="SCRIPT" data-app="APP"></script>` + withStub, body: place, closed: true, notice: "#chat-notice"},
 
+		{name: "closed, with the two lines of the README", readme: true, app: "shut", start: withStub, body: button, closed: true, notice: "#chat-notice"},
+
 		{name: "our side is slow", bot: slowHost, app: "shut", start: withStub, body: place + button},
 		{name: "our side is slow, started by a config", bot: slowHost, app: "shut", start: withConfig, body: place},
 		{name: "our side went away", bot: mutedHost, app: "shut", start: withStub, body: place},
@@ -103,15 +106,34 @@ func visitCases() []visitCase {
 	}
 }
 
+// readmeLines are the two lines that the README tells people to put into their pages.
+func readmeLines(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(data), "```html\n")
+	lines, _, ok := strings.Cut(after, "```")
+	if !ok || strings.Count(lines, "\n") != 2 {
+		t.Fatalf("the README has no two lines for a page: %q", lines)
+	}
+	return strings.Replace(lines, "/flags/chat/web-shop", "/flags/chat/shut", 1)
+}
+
 // page is the case's page, with the script at that address.
-func (c visitCase) page(script, app string) string {
+func (c visitCase) page(script, app, readme string) string {
+	lines := `<script src="SCRIPT" data-app="APP" ` + c.data + `></script>`
+	if c.readme {
+		lines = readme
+	}
 	in := strings.NewReplacer("STUB", string(gladlytest.Stub()), "SCRIPT", script, "APP", app)
 	return in.Replace(`<!doctype html><html lang="en"><head><title>shop</title>
 <script nonce="n0nce">ready = false; violations = []; errors = [];
 document.addEventListener('securitypolicyviolation', function (e) { violations.push(e.blockedURI) });
 addEventListener('unhandledrejection', function (e) { errors.push(String(e.reason)) });
 addEventListener('error', function (e) { if (e.message) errors.push(e.message) });</script>
-<script src="SCRIPT" data-app="APP" ` + c.data + `></script>` + c.start + `</head><body><h1>Shop</h1>` + c.body + `</body></html>`)
+` + lines + c.start + `</head><body><h1>Shop</h1>` + c.body + `</body></html>`)
 }
 
 // town is the server behind all hosts.
@@ -127,20 +149,15 @@ func town(t *testing.T) *httptest.Server {
 	if err := bot.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("page/chat.js")
-	if err != nil {
-		t.Fatal(err)
-	}
 	pages := map[string]visitCase{}
 	for i, c := range visitCases() {
 		pages[fmt.Sprint(i)] = c
 	}
-	over := t.Context()
+	over, readme := t.Context(), readmeLines(t)
 	shop := http.NewServeMux()
-	shop.HandleFunc("/chat.js", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript")
-		_, _ = w.Write(source)
-	})
+	for path, file := range map[string]string{"/chat.js": "page/chat.js", "/chat-asks.js": "page/chat.min.js"} { // copies
+		shop.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) })
+	}
 	shop.HandleFunc("/{copy}/{case}", func(w http.ResponseWriter, r *http.Request) {
 		c := pages[r.PathValue("case")]
 		if c.bot == "" {
@@ -154,7 +171,7 @@ func town(t *testing.T) *httptest.Server {
 		if r.PathValue("copy") == "source" { // as a page does that has a copy of its own
 			script, app = "/chat.js", "https://"+c.bot+"/flags/chat/"+c.app
 		}
-		_, _ = io.WriteString(w, c.page(html.EscapeString(script), html.EscapeString(app)))
+		_, _ = io.WriteString(w, c.page(html.EscapeString(script), html.EscapeString(app), readme))
 	})
 	hang := func(w http.ResponseWriter, r *http.Request) {
 		select {
