@@ -20,18 +20,19 @@ import (
 
 // commands are the words of the command line.
 type commands struct {
-	Chat    chatCommand    `cmd:"" help:"Use the bot in this terminal, on a company to practise on."`
-	Serve   serveCommand   `cmd:"" help:"Run the bot as a service, set up by environment variables."`
-	Check   checkCommand   `cmd:"" help:"Check a playbook or an organisation document; without a file, the built-in playbook."`
-	Tree    treeCommand    `cmd:"" help:"Print the playbook as text, Mermaid or DOT."`
-	Config  configCommand  `cmd:"" help:"Print an example of the organisation document, or its schema."`
-	Outages outagesCommand `cmd:"" help:"List what is open, with the values from before."`
-	Restore restoreCommand `cmd:"" help:"Put back what was there before an outage."`
-	Import  importCommand  `cmd:"" help:"Take an outage back from the values that were posted in its thread."`
-	Audit   auditCommand   `cmd:"" help:"Print the audit log, or check it."`
-	Prune   pruneCommand   `cmd:"" help:"Remove what ended long ago."`
-	Sim     simCommand     `cmd:"" hidden:"" help:"The company to practise on."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Chat     chatCommand     `cmd:"" help:"Use the bot in this terminal, on a company to practise on."`
+	Serve    serveCommand    `cmd:"" help:"Run the bot as a service, set up by environment variables."`
+	Check    checkCommand    `cmd:"" help:"Check a playbook or an organisation document; without a file, the built-in playbook."`
+	Tree     treeCommand     `cmd:"" help:"Print the playbook as text, Mermaid or DOT."`
+	Config   configCommand   `cmd:"" help:"Print an example of the organisation document, or its schema."`
+	Outages  outagesCommand  `cmd:"" help:"List what is open, with the values from before."`
+	Restore  restoreCommand  `cmd:"" help:"Put back what was there before an outage."`
+	Import   importCommand   `cmd:"" help:"Take an outage back from the values that were posted in its thread."`
+	Audit    auditCommand    `cmd:"" help:"Print the audit log, or check it."`
+	Manifest manifestCommand `cmd:"" help:"Print the app of a chat platform, for its administrators."`
+	Prune    pruneCommand    `cmd:"" help:"Remove what ended long ago."`
+	Sim      simCommand      `cmd:"" hidden:"" help:"The company to practise on."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // errProblems ends a command whose problems are printed already.

@@ -138,6 +138,14 @@ func rules() []rule {
 			[]string{"restored: in 15 min", "It is 14:00", "15 min ago"},
 		},
 		{
+			"R13 the old text stands in a field, byte for byte", "@ 2026-11-26T07:10:00Z live\n> /outage chat late\n> 1\n> 1\n> 3.1\n> 1\n> 1\n> /outage restore\n> 1\n> 1\n> 3.1\n> 3\n> \n",
+			[]string{
+				"To copy, Help centre, message: 66 characters, begins “We're closed right now. See <b>help.example.com/faq</b> meanwhile.”", "Copy the text…",
+				"Help centre, message (66 characters)", "----\nWe're closed right now. See <b>help.example.com/faq</b> meanwhile.\n    ----", "Copying changed nothing",
+			},
+			nil,
+		},
+		{
 			"R14 the owner is told once when somebody else restores", closing + "> @sam /outage restore\n> @sam 1\n> @sam 1\n~ 1h\n",
 			[]string{"To @ana", "Restored 13:00 by @sam", "What is left to do is listed in #support"},
 			nil,

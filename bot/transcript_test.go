@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -38,8 +39,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 //
 // and everything else is what the program prints. -update rewrites that; the diff is the review.
 //
-// Each kind of card and form that they show is kept in testdata/cards.json, for the tests of the chat platforms: after
-// -update here, go test ./handlers/... -update there.
+// Each kind of card and form that they show is kept in testdata/cards.json, and drawn from there in the golden files of
+// the chat platforms; -update rewrites those too.
 func TestTranscripts(t *testing.T) {
 	var cards kinds
 	files, err := filepath.Glob("testdata/*.txt")
@@ -73,6 +74,11 @@ func TestTranscripts(t *testing.T) {
 	if *update {
 		if err := os.WriteFile(file, cards.json(t), 0o600); err != nil {
 			t.Fatal(err)
+		}
+		for _, pkg := range []string{"../handlers/slack"} {
+			if out, err := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-run", "^TestCards$", pkg, "-update").CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
 		}
 	}
 	want, err := os.ReadFile(file)

@@ -88,6 +88,29 @@ func TestShorten(t *testing.T) {
 	}
 }
 
+// However a text is cut into fields, put together it is the text, and each field is as long as a field may be.
+func FuzzFields(f *testing.F) {
+	f.Add("We're closed.\n", 1)
+	f.Add("é", 3000)
+	f.Add("😀", 1501)
+	f.Add("a\xffb", 2000)
+	f.Fuzz(func(t *testing.T, s string, n int) {
+		s = strings.Repeat(s, 1+abs(n)%4000)
+		parts := card.Fields(s)
+		if got := strings.Join(parts, ""); got != s {
+			t.Fatalf("put together it has %d bytes, want the %d that it had", len(got), len(s))
+		}
+		for i, p := range parts {
+			c := card.Card{Title: "t", Form: &card.Form{Inputs: []card.Input{{ID: "i", Label: "l", Value: p}}}}
+			if wrong := c.Problems(); len(wrong) > 0 || p == "" && s != "" || utf8.ValidString(s) && !utf8.ValidString(p) {
+				t.Fatalf("part %d of %d, of %d bytes: %q", i+1, len(parts), len(p), wrong)
+			}
+		}
+	})
+}
+
+func abs(n int) int { return max(n, -(n + 1)) }
+
 func FuzzShorten(f *testing.F) {
 	f.Add("größer 日本語 😀", 4)
 	f.Add("\xff\xfe broken", 3)

@@ -2,6 +2,7 @@ package card
 
 import (
 	"fmt"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -17,6 +18,9 @@ const (
 	MaxInputs  = 8    // inputs of one form
 	MaxFacts   = 40
 	MaxAction  = 500 // bytes of an opaque action
+	// MaxField is how much one field of a form takes, in the units in which chat platforms count: those of UTF-16
+	// (https://docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element).
+	MaxField = 3000
 )
 
 // Problems lists where a card is over the limits, or lacks what every card has. An empty list means that every
@@ -64,11 +68,38 @@ func (c Card) Problems() []string {
 		if in.ID == "" || in.Label == "" {
 			add("an input without id or label: %+v", in)
 		}
+		if n := units(in.Value); n > MaxField && len(in.Options) == 0 {
+			add("input %q is filled with %d characters, at most %d", in.ID, n, MaxField)
+		}
 		for _, o := range in.Options {
 			long("an option", o.Label, MaxLabel)
 		}
 	}
 	return out
+}
+
+// units is the length of s in UTF-16.
+func units(s string) int {
+	n := 0
+	for _, r := range s {
+		n += max(1, utf16.RuneLen(r)) // -1 is for what is no character: a sign stands for it
+	}
+	return n
+}
+
+// Fields cuts a text into pieces that one field takes each. Put together again they are the text, byte for byte.
+func Fields(s string) []string {
+	var out []string
+	start, n := 0, 0
+	for i, r := range s {
+		if size := max(1, utf16.RuneLen(r)); n+size > MaxField {
+			out = append(out, s[start:i])
+			start, n = i, size
+		} else {
+			n += size
+		}
+	}
+	return append(out, s[start:])
 }
 
 // Shorten cuts s to at most n characters, on a character border, and shows that it was cut.

@@ -81,7 +81,7 @@ type badCommits struct {
 
 func (s badCommits) Commit(ctx context.Context, c store.Commit) (uint64, error) {
 	if s.bug == countedTwice {
-		c.Op, c.Nonce = "", ""
+		c.Op, c.Nonce, c.OpLife = "", "", 0
 	}
 	lost := map[bug]string{workForgotten: "work/", remindersLost: "outage/"}[s.bug]
 	c.Timers = slices.DeleteFunc(slices.Clone(c.Timers), func(t store.Timer) bool {

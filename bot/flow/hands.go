@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"switchback/bot/card"
 	"switchback/bot/change"
@@ -20,7 +21,7 @@ const (
 func handVerb(v string) bool {
 	return slices.Contains([]string{
 		"claim", "give-back", "as-listed", "differ", "differ-send", "saved", "other", "other-send", "not-admin", "no-login",
-		"ask-someone", "ask-someone-send", "seen", "seen-send", "correct", "correct-send", "checked",
+		"ask-someone", "ask-someone-send", "copy", "copied", "seen", "seen-send", "correct", "correct-send", "checked",
 	}, v)
 }
 
@@ -229,6 +230,7 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 	if g.Warning != "" {
 		c.Text = append(c.Text, g.Warning)
 	}
+	words := false
 	for _, st := range click {
 		g := s.e.Desk.Guide[st.Key]
 		now, to := st.Want, st.Want
@@ -239,14 +241,49 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 		}
 		c.Facts = append(c.Facts, card.Fact{Name: stepName(st), Before: quoted(now), After: quoted(to), Note: g.Click})
 		for _, w := range g.Words {
-			c.Notes = append(c.Notes, "To copy, "+stepName(st)+": "+card.Shorten(w, card.MaxText-200))
+			words = true
+			c.Notes = append(c.Notes, "To copy, "+stepName(st)+": "+lengthOf(w)+", begins “"+card.Shorten(firstLine(plain(w)), 200)+"”. Compare after you put it in.")
 		}
+	}
+	if words {
+		out = append([]card.Button{s.handButton("copy", screen, "Copy the text…", card.Plain, true)}, out...)
 	}
 	c.Buttons = append([]card.Button{
 		withState(s.handButton("saved", screen, "Saved", card.Primary, false), heldState(mine)),
 		s.handButton("other", screen, "It shows something else…", card.Plain, true),
 	}, out...)
 	return c
+}
+
+// lengthOf counts as people do who compare what they copied.
+func lengthOf(text string) string {
+	n := utf8.RuneCountInString(text)
+	if lines := strings.Count(text, "\n") + 1; lines > 1 {
+		return fmt.Sprintf("%d characters in %d lines", n, lines)
+	}
+	return fmt.Sprintf("%d characters", n)
+}
+
+// copyForm holds the texts that somebody has to put in, byte for byte, in fields to copy them from.
+func (s *stepping) copyForm(screen string, mine []change.Step) card.Card {
+	var inputs []card.Input
+	for _, st := range mine {
+		for _, w := range s.e.Desk.Guide[st.Key].Words {
+			parts := card.Fields(w)
+			for i, part := range parts {
+				hint := lengthOf(w)
+				if len(parts) > 1 {
+					hint = fmt.Sprintf("part %d of %d: put them together without a line break; %s in all", i+1, len(parts), hint)
+				}
+				inputs = append(inputs, card.Input{ID: fmt.Sprintf("copy-%d", len(inputs)), Kind: card.Long, Label: card.Shorten(stepName(st), card.MaxLabel), Hint: hint, Value: part, Optional: true})
+			}
+		}
+	}
+	if len(inputs) > card.MaxInputs { // longer than any message of Gladly's
+		inputs = inputs[:card.MaxInputs]
+		inputs[card.MaxInputs-1].Hint = "this is not all of it: the rest stands in the copy in the thread"
+	}
+	return formCard("Copy the text: nothing is changed by it", "Close", Action{Outage: s.o.ID, Verb: "copied", State: asIs, Arg: screen}.Encode(), inputs...)
 }
 
 // heldState names what a person holds, and how far it is: an answer counts for that alone.
@@ -327,6 +364,10 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 		return
 	}
 	switch a.Verb {
+	case "copy":
+		s.do(Form{Card: s.copyForm(screen, mine)})
+	case "copied":
+		s.tell(card.Card{Title: "Copying changed nothing", Text: []string{"When it stands in " + screen + " and is saved there, press Saved."}})
 	case "as-listed":
 		for _, st := range mine {
 			if st.State == change.Planned && st.Known != nil {

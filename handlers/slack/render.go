@@ -106,7 +106,7 @@ const (
 )
 
 // channelID is what Slack gives channels; those of other chat platforms are words.
-var channelID = regexp.MustCompile(`^[CG][A-Z0-9]{1,30}$`)
+var channelID = regexp.MustCompile(`^[CG][A-Z0-9]{2,30}$`)
 
 // read takes a card's text apart: what is marked becomes spans of their own, and what steers a screen is taken out.
 func read(s string, as style) line {
@@ -117,13 +117,13 @@ func read(s string, as style) line {
 		return hole + strconv.Itoa(len(marked)-1) + hole
 	}
 	s = card.Channels(strings.ReplaceAll(s, hole, ""), func(id string) string {
-		if isDirect(id) { // it has no name that everybody may read
+		switch {
+		case isDirect(id): // it has no name that everybody may read
 			return "our direct messages"
+		case channelID.MatchString(id):
+			return keep(span{text: id, style: as, is: channel})
 		}
-		if !channelID.MatchString(id) {
-			return id
-		}
-		return keep(span{text: id, style: as, is: channel})
+		return id
 	})
 	s = card.Times(s, func(t time.Time, withDate bool) string {
 		m := span{style: as, is: moment, at: t, form: clockForm}
@@ -151,6 +151,8 @@ func read(s string, as style) line {
 // flat is a span for places and clients that draw nothing else: a moment is not in the reader's zone there.
 func (s span) flat() string {
 	switch {
+	case s.is == channel:
+		return "its channel"
 	case s.is != moment:
 		return s.text
 	case s.form == dayForm:

@@ -411,6 +411,11 @@ func (t *Terminal) next(who string, q question) {
 		card.Text: "type it", card.Long: "type it, and a line with only a dot at its end",
 		card.Choice: "give one number", card.Many: "give one or more numbers",
 	}[in.Kind]
+	if in.Value != "" && in.Kind == card.Long {
+		t.exactly(in.Value)
+		t.say("    Enter keeps it; else %s. /cancel closes the form.\n", how)
+		return
+	}
 	if in.Value != "" {
 		now := strings.Split(label(in), "\n")
 		for i, line := range now {
@@ -420,6 +425,21 @@ func (t *Terminal) next(who string, q question) {
 		return
 	}
 	t.say("    Please %s. /cancel closes the form.\n", how)
+}
+
+// exactly prints a text so that it can be copied: from the line after the first mark to the end of the line before the
+// last. What would steer the terminal is not shown so; the text then stands there a second time, with numbers for such characters.
+func (t *Terminal) exactly(text string) {
+	const mark = "    ----------------------------------------"
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = safe(line)
+	}
+	shown := strings.Join(lines, "\n")
+	t.say("    Now, between the marks:\n%s\n%s\n%s\n", mark, shown, mark)
+	if shown != text {
+		t.say("    Some of its characters cannot be shown here. With \\u and \\x for those, it is: %s\n", strconv.QuoteToASCII(text))
+	}
 }
 
 // label is an input's present value as people read it.

@@ -190,7 +190,7 @@ func TestForms(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newAnswering(tt.input)
 			asked := f.types(t, "/outage", "3")
-			for _, word := range []string{"Form for @ana: A form", tt.input.Label, "Now: "} {
+			for _, word := range []string{"Form for @ana: A form", tt.input.Label, "Now"} {
 				if !strings.Contains(asked, word) {
 					t.Errorf("asked %q, want %q in it", asked, word)
 				}
@@ -202,6 +202,21 @@ func TestForms(t *testing.T) {
 				t.Errorf("sent (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// R13: a text to be copied is printed as it is, between marks; what would steer the terminal is not.
+func TestATextIsPrintedExactly(t *testing.T) {
+	f := newAnswering(card.Input{ID: "x", Label: "Message", Kind: card.Long, Value: "  We're <b>closed</b>\t&  \n\n[1.1] é\x1b[2J"})
+	got := f.types(t, "/outage", "3")
+	const mark = "    ----------------------------------------\n"
+	for _, want := range []string{
+		mark + "  We're <b>closed</b>\t&  \n\n[1.1] é[2J\n" + mark,
+		`it is: "  We're <b>closed</b>\t&  \n\n[1.1] \u00e9\x1b[2J"`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("printed %q, want %q in it", got, want)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package slacktest
 import (
 	"io"
 	"net/http"
-	"strings"
 )
 
 // file is a file on its way: asked for, sent, and shared.
@@ -24,17 +23,19 @@ func (s *Slack) uploadURL(a args) (map[string]any, *apiError) {
 	return map[string]any{"file_id": id, "upload_url": s.base + "/upload/" + id}, nil
 }
 
-// upload takes a file's content, as it is or as the part "file" of a form.
+// upload takes a file's content, as it is or as the file in a form: slack-go calls it "file", Slack's own client "body".
 func (s *Slack) upload(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	var from io.Reader = r.Body
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		part, _, err := r.FormFile("file")
+	if parts, err := r.MultipartReader(); err == nil {
+		part, err := parts.NextPart()
+		for err == nil && part.FileName() == "" {
+			part, err = parts.NextPart()
+		}
 		if err != nil {
 			http.Error(w, "no file", http.StatusBadRequest)
 			return
 		}
-		defer func() { _ = part.Close() }()
 		from = part
 	}
 	content, err := io.ReadAll(from)

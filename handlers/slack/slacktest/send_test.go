@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -278,10 +279,9 @@ func TestEventsAreSentAgain(t *testing.T) {
 	l := listen(t, s)
 	release := make(chan struct{})
 	defer close(release)
-	n := 0
+	var n atomic.Int32
 	l.answer = func(w http.ResponseWriter, _ received) {
-		n++ // one after the other
-		switch n {
+		switch n.Add(1) {
 		case 1:
 			<-release
 		case 2:

@@ -3,6 +3,7 @@ package story
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"switchback/handlers/slack/slacktest"
 )
@@ -12,6 +13,8 @@ type Person struct {
 	world *World
 	id    string
 	name  string
+
+	mu    sync.Mutex      // people press from several places at once
 	known map[string]bool // what was visible when this person last did something
 }
 
@@ -32,10 +35,13 @@ func (p *Person) ID() string { return p.id }
 
 // mark remembers what is visible now.
 func (p *Person) mark() {
-	p.known = map[string]bool{}
+	known := map[string]bool{}
 	for _, m := range p.visible() {
-		p.known[m.mark()] = true
+		known[m.mark()] = true
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = known
 }
 
 func (m *Message) mark() string { return m.m.Channel + m.m.TS + m.m.Edited.String() }
@@ -131,8 +137,11 @@ func (p *Person) Alone(texts ...string) *Message {
 // looks once: wait for something else first.
 func (p *Person) SeesNothing() {
 	p.world.t.Helper()
+	p.mu.Lock()
+	known := p.known
+	p.mu.Unlock()
 	for _, m := range p.visible() {
-		if !p.known[m.mark()] && (m.m.User == slacktest.BotUser || m.m.User == slacktest.Slackbot) {
+		if !known[m.mark()] && (m.m.User == slacktest.BotUser || m.m.User == slacktest.Slackbot) {
 			p.world.t.Errorf("%s sees something new, want nothing:\n%s", p.name, indent(m.String()))
 		}
 	}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"switchback/handlers/slack"
+)
+
+// The manifest can go into a file as it is; what each part is for stands beside it.
+func TestManifestSlack(t *testing.T) {
+	for _, args := range [][]string{{"--url", "https://bot.example.com"}, {"--socket"}} {
+		status, out, errs := calls(t, append([]string{"manifest", "slack"}, args...)...)
+		if status != 0 || !json.Valid([]byte(out)) {
+			t.Errorf("bot manifest slack %s: status %d, printed %s", args, status, out)
+		}
+		for _, all := range [][]slack.Reason{slack.Scopes(), slack.Events()} {
+			for _, r := range all {
+				if !strings.Contains(out, `"`+r.What+`"`) || !strings.Contains(errs, r.What) || !strings.Contains(errs, r.Why) {
+					t.Errorf("bot manifest slack %s: %s is not asked for, or not explained", args, r.What)
+				}
+			}
+		}
+	}
+	for _, args := range [][]string{{}, {"--url", "https://bot.example.com", "--socket"}, {"--url", "http://bot.example.com"}} {
+		if status, out, errs := calls(t, append([]string{"manifest", "slack"}, args...)...); status == 0 || out != "" || errs == "" {
+			t.Errorf("bot manifest slack %s: status %d, printed %q and %q", args, status, out, errs)
+		}
+	}
+}
