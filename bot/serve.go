@@ -160,7 +160,16 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		Handler: handlers.Routes{Slack: s.slackRoutes(), Flags: s.flags, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
 		WriteTimeout: requestIn, IdleTimeout: idleFor, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
 	}
+	if err := s.flags.Refresh(ctx); err != nil { // so that the first who asks is not let through by mistake
+		s.log.Error().Err(err).Msg("what the flags say is not known yet; customers are let through")
+	}
 	part(func(ctx context.Context) error { s.flags.Run(ctx); return nil })
+	// Who asked is written down until nobody can ask any more, so its end comes after that of all parts.
+	counting, counted := context.WithCancel(context.WithoutCancel(ctx))
+	var writing sync.WaitGroup
+	writing.Go(func() { s.kept.Run(counting) })
+	defer writing.Wait()
+	defer counted()
 	part(s.worker.Run)
 	if s.slack != nil && s.env.SlackAppToken != "" {
 		part(s.slack.Connect)
