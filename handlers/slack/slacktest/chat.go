@@ -80,7 +80,7 @@ func (s *Slack) update(a args) (map[string]any, *apiError) {
 // echo tells the app of its own message in a direct conversation, as Slack does with all messages there: a bot that
 // answers itself never stops. before is not nil if the message was changed.
 func (s *Slack) echo(c *Channel, shown, before map[string]any) {
-	if c.With == "" || (s.app.EventURL == "" && !s.socket) {
+	if c.With == "" || (len(s.apps) == 0 && !s.socket) {
 		return
 	}
 	event := clone(shown)

@@ -151,14 +151,13 @@ type packet struct {
 // deliver sends a packet over HTTP or a WebSocket.
 func (s *Slack) deliver(ctx context.Context, p packet) Delivery {
 	s.mu.Lock()
-	app, socket := s.app, s.socket
+	socket := s.socket
 	s.mu.Unlock()
 	var d Delivery
 	if socket {
 		d = s.envelop(ctx, p)
 	} else {
-		q := p.request(app)
-		d = s.post(ctx, q)
+		d = s.post(ctx, p.request(s.nextApp()))
 	}
 	d.User, d.Attempt = p.user, p.attempt
 	s.record(d)
@@ -189,11 +188,8 @@ func (p packet) request(app App) Request {
 // Verify sends the handshake with which Slack checks an event URL, and reports whether the app passed it.
 func (s *Slack) Verify(ctx context.Context) (Delivery, bool) {
 	challenge := random()
-	s.mu.Lock()
-	to := s.app.EventURL
-	s.mu.Unlock()
 	d := s.Send(ctx, Request{
-		Kind: "url_verification", URL: to, ContentType: jsonType,
+		Kind: "url_verification", URL: s.App().EventURL, ContentType: jsonType,
 		Body: string(encode(map[string]any{"type": "url_verification", "token": verification, "challenge": challenge})),
 	})
 	answer := d.Answer

@@ -214,10 +214,26 @@ func TestWhatSlackSends(t *testing.T) {
 	}
 }
 
+func TestTwoBotsTakeTurns(t *testing.T) {
+	s := acme(t, slacktest.Config{})
+	first := listen(t, s)
+	one := s.App()
+	second := listen(t, s)
+	s.Connect(one, s.App())
+	for range 4 {
+		if d, err := s.Command(t.Context(), "U0ANA", "C0SUPPORT", "/outage"); err != nil || !d.OK() {
+			t.Fatal(d, err)
+		}
+	}
+	if a, b := len(first.all()), len(second.all()); a != 2 || b != 2 {
+		t.Errorf("they took %d and %d commands, want 2 and 2", a, b)
+	}
+}
+
 func TestSendingWhatSlackNeverWould(t *testing.T) {
 	s := acme(t, slacktest.Config{})
 	l := listen(t, s)
-	u := l.URL(s)
+	u := s.App().CommandURL
 	for _, row := range []struct {
 		name    string
 		request slacktest.Request
@@ -236,9 +252,6 @@ func TestSendingWhatSlackNeverWould(t *testing.T) {
 		}
 	}
 }
-
-// URL returns where the bot takes commands.
-func (*listener) URL(s *slacktest.Slack) string { return s.App().CommandURL }
 
 func TestPeopleAreToldOfFailure(t *testing.T) {
 	s := acme(t, slacktest.Config{AnswerWithin: 50 * time.Millisecond})

@@ -85,7 +85,8 @@ type Slack struct {
 	base     string
 	listener net.Listener
 	server   *http.Server
-	app      App
+	apps     []App
+	turn     int // whose of them it is
 	socket   bool
 
 	token     string // how things stand with the bot's token; empty: it works
@@ -242,18 +243,31 @@ func (s *Slack) APIURL() string { return s.URL() + "/api/" }
 // Config returns the configuration, defaults filled in.
 func (s *Slack) Config() Config { return s.config }
 
-// Connect says where the app takes requests over HTTP.
-func (s *Slack) Connect(a App) {
+// Connect says where the app takes requests over HTTP. If it runs several times, each gets its turn, as behind a load
+// balancer.
+func (s *Slack) Connect(apps ...App) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.app, s.socket = a, false
+	s.apps, s.socket = apps, false
 }
 
-// App returns where the app takes requests over HTTP.
+// App returns where the app takes the next request over HTTP.
 func (s *Slack) App() App {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.app
+	if len(s.apps) == 0 {
+		return App{}
+	}
+	return s.apps[s.turn%len(s.apps)]
+}
+
+// nextApp is App, and makes it the next one's turn.
+func (s *Slack) nextApp() App {
+	a := s.App()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn++
+	return a
 }
 
 // ConnectSocket makes everything go through Socket Mode.
