@@ -44,15 +44,19 @@ type replica struct {
 	NeverOld bool // planted: the clock of the lease is not looked at
 }
 
-// neverOld is a store whose claims look as if they had been made in an hour.
-type neverOld struct{ store.Flow }
+// shortLease is a store that extends leases by less than it is told, so that whoever has one takes it for younger than it
+// is.
+type shortLease struct {
+	store.Store
+	life time.Duration
+}
 
-func (s neverOld) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
-	claims, err := s.Flow.Claim(ctx, lease, n)
-	for i := range claims {
-		claims[i].Leased = claims[i].Leased.Add(time.Hour)
+func (s shortLease) Commit(ctx context.Context, c store.Commit) (uint64, error) {
+	if c.Lease != nil && c.Lease.Extend > 0 {
+		l := *c.Lease
+		l.Extend, c.Lease = s.life, &l
 	}
-	return claims, err
+	return s.Store.Commit(ctx, c)
 }
 
 func runReplica(ctx context.Context, in io.Reader, out io.Writer) error {
@@ -60,9 +64,14 @@ func runReplica(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err := json.Unmarshal([]byte(os.Getenv(asReplica)), &r); err != nil {
 		return err
 	}
-	st, err := store.OpenRedis(ctx, store.RedisConfig{URL: config.Secret(r.Redis), Prefix: r.Prefix})
+	opened, err := store.OpenRedis(ctx, store.RedisConfig{URL: config.Secret(r.Redis), Prefix: r.Prefix})
 	if err != nil {
 		return err
+	}
+	var st store.Store = opened
+	lease := r.Lease
+	if r.NeverOld {
+		st, lease = shortLease{st, r.Lease}, time.Hour
 	}
 	org, err := loadOrganisation("")
 	if err != nil {
@@ -73,16 +82,12 @@ func runReplica(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	kept := store.Flow{Store: st}
-	var timers handlers.Timers = kept
-	if r.NeverOld {
-		timers = neverOld{kept}
-	}
 	service := flow.New(flow.Config{
-		Store: kept, Policy: org.Policy, Playbook: playbook, Tree: t, Lease: r.Lease,
+		Store: kept, Policy: org.Policy, Playbook: playbook, Tree: t, Lease: lease,
 		Platforms: change.Platforms{"sim": sim.NewPlatform(org.practice(), r.Company, &http.Client{Timeout: time.Minute})},
 	})
 	worker := &handlers.Worker{
-		Timers: timers, Service: service, Lease: r.Lease,
+		Timers: kept, Service: service, Lease: r.Lease,
 		Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{terminal.Platform: remoteScreen(r.Screen)}),
 	}
 	if err := service.Recover(ctx); err != nil {
