@@ -192,7 +192,7 @@ func rules() []rule {
 		},
 		{
 			"R18 what somebody was shown the clicks for is never put back by a word alone", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.2\n> Main menu\n> Main menu\n> Repairs menu\n> /outage restore\n> 1\n> 1\n> /outage status\n",
-			[]string{"now click in Settings > Voice", "Restore voice", "look first: somebody may have clicked", "1 open"},
+			[]string{"now click in Settings > Voice", "Restore outage 1?", "look first: somebody may have clicked", "1 open"},
 			[]string{"numbers as before"},
 		},
 		{
@@ -246,7 +246,7 @@ func rules() []rule {
 		},
 		{
 			"R31 a restore lists all that is open, and takes several at once", closing + "> /outage voice agents\n> 1\n> 1\n> /outage restore\n> /outage restore all\n",
-			[]string{"Which one?", "CHAT –", "VOICE –", "restore all", "In #support, in the thread of chat", "Put everything back now", "In #voice, in the thread of voice", "Put everything back now"},
+			[]string{"Which one?", "CHAT –", "VOICE –", "restore all", "In #support, in the thread of outage 1", "Put everything back now", "In #voice, in the thread of outage 2", "Put everything back now"},
 			nil,
 		},
 		{
@@ -385,23 +385,28 @@ func rules() []rule {
 func TestRules(t *testing.T) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) {
-			var got string
-			synctest.Test(t, func(t *testing.T) { got = string(play(t, r.script, nil)) })
-			rest := got
-			for _, want := range r.shows {
-				_, after, ok := strings.Cut(rest, want)
-				if !ok {
-					t.Errorf("not shown, or not in this order: %q\n%s", want, got)
-					return
-				}
-				rest = after
-			}
-			for _, never := range r.never {
-				if strings.Contains(got, never) {
-					t.Errorf("shown all the same: %q\n%s", never, got)
-				}
-			}
+			t.Run("terminal", func(t *testing.T) { r.holds(t) })
+			t.Run("Slack", func(t *testing.T) { r.holds(t, onSlack) })
 		})
+	}
+}
+
+func (r rule) holds(t *testing.T, prepare ...func(*stage)) {
+	var got string
+	synctest.Test(t, func(t *testing.T) { got = anonymous(string(play(t, r.script, prepare...))) })
+	rest := got
+	for _, want := range r.shows {
+		_, after, ok := strings.Cut(rest, anonymous(want))
+		if !ok {
+			t.Errorf("not shown, or not in this order: %q\n%s", want, got)
+			return
+		}
+		rest = after
+	}
+	for _, never := range r.never {
+		if strings.Contains(got, never) {
+			t.Errorf("shown all the same: %q\n%s", never, got)
+		}
 	}
 }
 

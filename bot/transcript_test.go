@@ -55,7 +55,7 @@ func TestTranscripts(t *testing.T) {
 			}
 			cards.files++
 			var got []byte
-			synctest.Test(t, func(t *testing.T) { got = play(t, string(want), cards.add) })
+			synctest.Test(t, func(t *testing.T) { got = play(t, string(want), func(s *stage) { s.shown = cards.add }) })
 			if *update {
 				if err := os.WriteFile(file, got, 0o600); err != nil {
 					t.Fatal(err)
@@ -148,12 +148,16 @@ type stage struct {
 	playbook string
 	live     bool
 	shown    func(card.Card)
+	front    *front // not nil: everything goes through Slack
 }
 
 // play runs the typed lines of a transcript and returns it with what was shown.
-func play(t *testing.T, script string, shown func(card.Card)) []byte {
+func play(t *testing.T, script string, prepare ...func(*stage)) []byte {
 	t.Helper()
-	s := &stage{t: t, dir: t.TempDir(), shown: shown}
+	s := &stage{t: t, dir: t.TempDir()}
+	for _, p := range prepare {
+		p(s)
+	}
 	var err error
 	if s.org, err = loadOrganisation(""); err != nil {
 		t.Fatal(err)
@@ -255,7 +259,13 @@ func (s *stage) start() {
 			return nil
 		}
 	}
-	if s.term, s.worker, err = session.open(s.t.Context()); err != nil {
+	open := session.open
+	if s.front != nil {
+		open = func(ctx context.Context) (*terminal.Terminal, *handlers.Worker, error) {
+			return s.front.open(ctx, session)
+		}
+	}
+	if s.term, s.worker, err = open(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -57,6 +57,7 @@ type Config struct {
 	AppToken       config.Secret   // for Socket Mode; empty: requests come over HTTP
 	API            string          // empty: Slack's own
 	ResponseHosts  []string        // where a response_url may lead; empty: Slack's own
+	Client         *http.Client    // nil: a plain one
 	Mention        func(name string) (id string, group bool)
 	Flow           Flow
 	Log            zerolog.Logger
@@ -96,7 +97,13 @@ func New(c Config) (*Slack, error) {
 	if c.Mention == nil {
 		c.Mention = func(string) (string, bool) { return "", false }
 	}
-	s := &Slack{config: c, web: &http.Client{Timeout: callFor, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	web := http.Client{}
+	if c.Client != nil {
+		web = *c.Client
+	}
+	web.Timeout = callFor
+	web.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s := &Slack{config: c, web: &web}
 	options := []slackgo.Option{slackgo.OptionHTTPClient(s.web), slackgo.OptionAPIURL(c.API)}
 	if c.AppToken != "" {
 		options = append(options, slackgo.OptionAppLevelToken(c.AppToken.Reveal()))

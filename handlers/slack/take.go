@@ -90,6 +90,9 @@ func (s *Slack) event(ctx context.Context, w workspace, in incoming) (flow.Event
 			e.Reply.Message = in.pressed
 		}
 	}
+	if in.trigger != "" {
+		e.Until = now.Add(triggerFor)
+	}
 	switch in.kind {
 	case kindCommand, kindMention, kindDirect:
 		e.What = flow.Command{Words: accounts(in.words)}
@@ -104,7 +107,6 @@ func (s *Slack) event(ctx context.Context, w workspace, in incoming) (flow.Event
 			return e, false
 		}
 		press := flow.Press{Action: a}
-		e.Until = now.Add(triggerFor)
 		if in.kind == kindForm {
 			press.Fields, e.Until = in.values, now.Add(formFor)
 			var m meta
@@ -161,8 +163,7 @@ func (s *Slack) accept(ctx context.Context, in incoming, e flow.Event) (any, err
 	if in.kind == kindForm {
 		return s.answerForm(ctx, in, e, replies)
 	}
-	if _, press := e.What.(flow.Press); press {
-		trigger := in.trigger
+	if trigger := in.trigger; trigger != "" {
 		s.background(ctx, func(ctx context.Context) { s.open(ctx, e, trigger, replies) })
 	}
 	return nil, nil
