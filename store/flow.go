@@ -25,6 +25,7 @@ import (
 //	in:<id>          work taken in and not done      playbook:<version>
 //	draft:<event>    a form that came too late to be opened, for a day
 //	root:<lane>\n<ref>  which outage's message a chat platform's thread belongs to
+//	said:<key>       what a person said that a setting is in peace time, and when
 //	left:<key>       what an ended outage left on the platform, and what was there before it
 //	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
 //	sending:<lane>   who sends there until when, and what may have arrived
@@ -44,6 +45,7 @@ const (
 	sentDoc     = "sent:"
 	sendingDoc  = "sending:"
 	leftDoc     = "left:"
+	saidDoc     = "said:"
 	draftDoc    = "draft:"
 	rootDoc     = "root:"
 )
@@ -172,6 +174,32 @@ func (f Flow) Left(ctx context.Context, keys []change.Key) (map[change.Key]chang
 		}
 		if l.Version != 0 {
 			out[keys[i]] = l.Value
+		}
+	}
+	return out, nil
+}
+
+// Words is what people said of settings in peace time.
+func (f Flow) Words(ctx context.Context, keys []change.Key) (map[change.Key]change.Word, error) {
+	out := map[change.Key]change.Word{}
+	if len(keys) == 0 {
+		return out, nil
+	}
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = saidDoc + string(k)
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range docs {
+		w, err := decode[change.Word](d)
+		if err != nil {
+			return nil, err
+		}
+		if w.Version != 0 {
+			out[keys[i]] = w.Value
 		}
 	}
 	return out, nil
@@ -393,6 +421,9 @@ func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 	if err := f.buildDraft(ctx, b, s); err != nil {
 		return err
 	}
+	if err := f.buildWords(ctx, b, s.Words); err != nil {
+		return err
+	}
 	b.commit.Timers = timers.list
 	for _, e := range s.Audit {
 		b.commit.Audit = append(b.commit.Audit, Entry{Log: e.Log, Data: e.Data})
@@ -449,6 +480,18 @@ func (f Flow) buildDraft(ctx context.Context, b *builder, s flow.Save) error {
 		b.remove(docs[0].Key, docs[0].Version)
 	}
 	return err
+}
+
+// buildWords keeps what people said; the newest word counts.
+func (f Flow) buildWords(ctx context.Context, b *builder, words map[change.Key]change.Word) error {
+	for _, k := range slices.Sorted(maps.Keys(words)) {
+		docs, err := f.Store.Get(ctx, saidDoc+string(k))
+		if err != nil {
+			return err
+		}
+		b.put(docs[0].Key, docs[0].Version, words[k])
+	}
+	return nil
 }
 
 // buildLeft keeps, or forgets, what an outage leaves behind.

@@ -150,6 +150,44 @@ type Check struct {
 	Said string    `json:"said"`          // yes, no, unchecked
 }
 
+// Word is what a named person said that a setting is in peace time: what they put back, or corrected.
+type Word struct {
+	Value  Value     `json:"value"`
+	By     string    `json:"by"` // as people saw them then
+	At     time.Time `json:"at"`
+	Listed *Value    `json:"listed,omitzero"` // what the organisation document said at that time; nil: nothing
+}
+
+// Newer reports whether the word counts, given what the document says now: a document that was edited since is newer.
+func (w Word) Newer(listed *Value) bool {
+	if w.Listed == nil || listed == nil {
+		return w.Listed == listed
+	}
+	return w.Listed.Equal(*listed)
+}
+
+// Taught is what a guided step says of peace time, given what it was before: a value that a person put back, or one that
+// they corrected. It reports false where it says nothing new.
+func Taught(was, s Step) (Word, bool) {
+	if s.Way != Guided || s.Before == nil {
+		return Word{}, false
+	}
+	w := Word{Value: s.Before.Value, By: s.Before.By, At: s.Before.At, Listed: s.Known}
+	if s.Source != nil {
+		w.Listed = s.Source.Listed
+	}
+	switch {
+	case s.State == Restored && was.State != Restored:
+		if s.Set != nil { // somebody put it back
+			w.By, w.At = s.By, s.At
+		}
+		return w, true
+	case len(s.Noted) > len(was.Noted):
+		return w, true
+	}
+	return Word{}, false
+}
+
 // LeftBehind is a resource that was left with an outage's value: no later outage may take that for the value before.
 type LeftBehind struct {
 	Value  Value     `json:"value"`
@@ -186,8 +224,9 @@ type Step struct {
 	Label  string     `json:"label"` // the target's name
 	Name   string     `json:"name"`
 	Way    Way        `json:"way"`
-	Day    string     `json:"day,omitzero"`   // the date it is for ("2026-11-25"), where settings are kept per weekday
-	Known  *Value     `json:"known,omitzero"` // the value of peace time, offered where nobody can read it; nil: not known
+	Day    string     `json:"day,omitzero"`    // the date it is for ("2026-11-25"), where settings are kept per weekday
+	Known  *Value     `json:"known,omitzero"`  // the value of peace time, offered where nobody can read it; nil: not known
+	Source *Word      `json:"source,omitzero"` // whose word Known is; nil: the organisation document's
 	Want   Value      `json:"want"`
 	State  State      `json:"state"`
 	Before *Baseline  `json:"before,omitzero"` // nil until recorded, and for adopted steps

@@ -634,6 +634,9 @@ func (s *Service) seal(ctx context.Context, b *batch) error {
 		b.save.Record = &b.record
 		for _, st := range r.Steps {
 			old, had := b.before.Step(st.Key)
+			if w, ok := change.Taught(old, st); ok {
+				b.learn(st.Key, w)
+			}
 			switch held := had && old.Open(); {
 			case st.Open() && !held:
 				b.save.Lock = append(b.save.Lock, st.Key)
@@ -690,6 +693,14 @@ func (s *Service) copyOut(ctx context.Context, b *batch) error {
 		b.post(Show{Message: fmt.Sprintf("%s/before/%d/%d", o.ID, b.record.Version, i), Place: place, Card: c, Quiet: true})
 	}
 	return nil
+}
+
+// learn keeps what somebody said of a setting in peace time.
+func (b *batch) learn(k change.Key, w change.Word) {
+	if b.save.Words == nil {
+		b.save.Words = map[change.Key]change.Word{}
+	}
+	b.save.Words[k] = w
 }
 
 // leftBehind is what a step that ended leaves on the platform, if it is not what was there before.

@@ -201,7 +201,7 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 		for _, st := range note {
 			f := card.Fact{Name: stepName(st), Before: "not known"}
 			if st.Known != nil {
-				f.Before = quoted(*st.Known)
+				f.Before, f.Note = quoted(*st.Known), sourceWord(st)
 			}
 			known = known && st.Known != nil
 			c.Facts = append(c.Facts, f)
@@ -284,6 +284,14 @@ func (s *stepping) copyForm(screen string, mine []change.Step) card.Card {
 		inputs[card.MaxInputs-1].Hint = "this is not all of it: the rest stands in the copy in the thread"
 	}
 	return formCard("Copy the text: nothing is changed by it", "Close", Action{Outage: s.o.ID, Verb: "copied", State: asIs, Arg: screen}.Encode(), inputs...)
+}
+
+// sourceWord says whose word a known value is, where it is somebody's.
+func sourceWord(st change.Step) string {
+	if st.Source == nil {
+		return ""
+	}
+	return "said " + st.Source.By + " " + card.Day(st.Source.At)
 }
 
 // heldState names what a person holds, and how far it is: an answer counts for that alone.

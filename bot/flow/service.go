@@ -191,6 +191,7 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 			zerolog.Ctx(ctx).Warn().Err(err).Str("platform", name).Msg("settings cannot be listed")
 			return Catalogue{Error: "the settings cannot be listed (" + err.Error() + ")"}
 		}
+		all, said := s.known(ctx, all)
 		c.Resources = append(c.Resources, all...)
 		for _, action := range l.Actions {
 			mine := l.Targets[:0:0]
@@ -209,13 +210,42 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 			if err != nil {
 				return Catalogue{Error: "no plan can be made (" + err.Error() + ")"}
 			}
-			for i := range steps {
+			for i, st := range steps {
 				steps[i].Action = action
+				if w, ok := said[st.Key]; ok {
+					steps[i].Source = &w
+				}
 			}
 			c.Plan = append(c.Plan, steps...)
 		}
 	}
 	return c
+}
+
+// known puts what people said of peace time since in place of what the organisation document says, and returns their
+// words. Known values are a help: where they cannot be had, the document's are offered.
+func (s *Service) known(ctx context.Context, all []change.Resource) ([]change.Resource, map[change.Key]change.Word) {
+	var keys []change.Key
+	for _, r := range all {
+		if r.Way == change.Guided {
+			keys = append(keys, r.Key)
+		}
+	}
+	said, err := s.store.Words(ctx, keys)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("what people said of peace time cannot be read")
+		return all, nil
+	}
+	all = slices.Clone(all)
+	for i, r := range all {
+		w, ok := said[r.Key]
+		if !ok || !w.Newer(r.Known) {
+			delete(said, r.Key)
+			continue
+		}
+		all[i].Known = &w.Value
+	}
+	return all, said
 }
 
 func (s *Service) read(ctx context.Context, t Task) Readings {

@@ -42,6 +42,8 @@ type Store interface {
 	Holders(ctx context.Context, keys []change.Key) (map[change.Key]string, error)
 	// Left says which resources earlier outages left with their own values.
 	Left(ctx context.Context, keys []change.Key) (map[change.Key]change.LeftBehind, error)
+	// Words is what people said of settings in peace time; those of which nobody did are missing.
+	Words(ctx context.Context, keys []change.Key) (map[change.Key]change.Word, error)
 	// Current is the walk that a person is in the middle of; "" means none.
 	Current(ctx context.Context, person string) (string, error)
 	// Playbook returns the bytes of a version in use; nil means that it is not kept.
@@ -74,6 +76,7 @@ type Save struct {
 	Lock     []change.Key                      // resources taken for the outage …
 	Free     []change.Key                      // … and given back
 	Left     map[change.Key]*change.LeftBehind // what the outage leaves behind; nil: nothing any more
+	Words    map[change.Key]change.Word        // what people said of peace time
 	Current  *Current
 	Playbook []byte // kept under its version, the walk's, if it is not there yet
 	Work     []Work

@@ -141,6 +141,9 @@ func beforeCard(o Outage, steps []change.Step) card.Card {
 		f := card.Fact{Before: "not known yet", After: quoted(st.Want)}
 		if st.Known != nil {
 			f.Note = "known from before: " + quoted(*st.Known)
+			if word := sourceWord(st); word != "" {
+				f.Note += " (" + word + ")"
+			}
 		}
 		return f
 	})
