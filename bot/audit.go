@@ -145,6 +145,7 @@ func entries(ctx context.Context, st store.Store, each func(store.Logged) error)
 const (
 	outageLog = "outage:" // prefixes of audit logs, and of the documents that they are about
 	walkLog   = "walk:"
+	pageLog   = "page:"
 	pruneLog  = "prune" // what was removed by bot prune
 )
 
@@ -276,7 +277,7 @@ func (v *stock) read(ctx context.Context, st store.Store) error {
 	}
 	for _, d := range docs {
 		v.versions[d.Key] = d.Version
-		if !strings.HasPrefix(d.Key, outageLog) && !strings.HasPrefix(d.Key, walkLog) {
+		if !strings.HasPrefix(d.Key, outageLog) && !strings.HasPrefix(d.Key, walkLog) && !strings.HasPrefix(d.Key, pageLog) {
 			continue
 		}
 		var doc struct {

@@ -21,10 +21,12 @@ import (
 	"switchback/bot/change"
 	"switchback/bot/flow"
 	"switchback/bot/gladly"
+	"switchback/bot/incident"
 	"switchback/bot/sim"
 	"switchback/bot/tree"
 	"switchback/handlers"
 	"switchback/handlers/flags"
+	"switchback/handlers/statuspage"
 	"switchback/handlers/terminal"
 	"switchback/store"
 )
@@ -43,6 +45,9 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	org, err := loadOrganisation(c.Config)
 	if err != nil {
 		return err
+	}
+	if c.Config == "" {
+		org.Pages = incident.Routing{} // the example's are not yours
 	}
 	t, playbook, err := loadPlaybook(c.Playbook)
 	if err != nil {
@@ -214,7 +219,8 @@ type session struct {
 	Extras    map[string]terminal.Extra
 	Keep      func(name, text string) error
 	Shown     func(c card.Card)
-	Pager     handlers.Sender // nil: none
+	Pager     handlers.Sender   // nil: none
+	Web       http.RoundTripper // by which status pages are read; nil: the usual one
 }
 
 func (s session) me() string {
@@ -244,7 +250,12 @@ func (s session) run(ctx context.Context, in io.Reader) error {
 func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker, error) {
 	kept := store.Flow{Store: s.Store}
 	s.Org.Escalate = s.Pager != nil
-	service := flow.New(flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms})
+	s.Org.Surfaces = []string{terminal.Platform}
+	c := flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms}
+	if len(s.Org.Pages.Pages) > 0 {
+		c.Routing, c.Pages = s.Org.Pages, statuspage.NewReader(s.Org.Pages, s.Web)
+	}
+	service := flow.New(c)
 	worker := &handlers.Worker{Timers: kept, Service: service}
 	home := s.Org.Home("chat", terminal.Platform).Channel
 	if home == "" {
@@ -262,6 +273,9 @@ func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker
 	}
 	worker.Outbox = handlers.NewOutbox(kept, senders)
 	if err := service.Recover(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := service.Watch(ctx); err != nil {
 		return nil, nil, err
 	}
 	if err := worker.Settle(ctx); err != nil {

@@ -20,7 +20,7 @@ func imports() map[string][]string {
 		"bot/card":          {"bot/config"},
 		"bot/change":        {"bot/config"},
 		"bot/tree":          {"bot/card", "bot/config"},
-		"bot/flow":          {"bot/tree", "bot/card", "bot/change", "bot/config"},
+		"bot/flow":          {"bot/tree", "bot/card", "bot/change", "bot/incident", "bot/config"},
 		"bot/sim":           {"bot/change", "bot/config"},
 		"bot/gladly":        {"bot/change", "bot/config"},
 		"bot/incident":      {"bot/config"},

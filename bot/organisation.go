@@ -8,6 +8,7 @@ import (
 	"switchback/bot/config"
 	"switchback/bot/flow"
 	"switchback/bot/gladly"
+	"switchback/bot/incident"
 	"switchback/bot/sim"
 	"switchback/bot/tree"
 	"switchback/handlers/flags"
@@ -23,6 +24,7 @@ type organisation struct {
 	flow.Policy `yaml:",inline"`
 	Gladly      gladly.Organisation `yaml:",inline"`
 	Slack       slack.Organisation  `yaml:"slack" jsonschema_description:"Your Slack workspace."`
+	Pages       incident.Routing    `yaml:",inline"`
 	Flags       flags.Settings      `yaml:"flags" jsonschema_description:"How the bot answers pages and phone menus that ask it."`
 }
 
@@ -43,6 +45,7 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = append(problems, o.Gladly.Check(d, "organisation")...)
 	problems = append(problems, o.Flags.Check(d, "organisation.flags")...)
 	problems = append(problems, o.Slack.Check(d, "organisation.slack")...)
+	problems = append(problems, o.Pages.Check(d, "organisation", flow.Channels())...)
 	return o, problems
 }
 

@@ -22,6 +22,7 @@ import (
 	"switchback/bot/change"
 	"switchback/bot/sim"
 	"switchback/handlers"
+	"switchback/handlers/statuspage/statuspagetest"
 	"switchback/handlers/terminal"
 	"switchback/store"
 )
@@ -148,7 +149,10 @@ type stage struct {
 	playbook string
 	live     bool
 	shown    func(card.Card)
-	front    *front // not nil: everything goes through Slack
+	front    *front               // not nil: everything goes through Slack
+	page     *statuspagetest.Page // nil: none is configured
+	ids      []string             // of what the page reported, in order
+	hook     *statuspagetest.Subscriber
 }
 
 // play runs the typed lines of a transcript and returns it with what was shown.
@@ -171,11 +175,16 @@ func play(t *testing.T, script string, prepare ...func(*stage)) []byte {
 			clock, modes, _ := strings.Cut(rest, " ")
 			s.live = strings.Contains(modes, "live")
 			s.org.FourEyes = strings.Contains(modes, "four-eyes")
+			withPage := strings.Contains(modes, "page")
 			at, err := time.Parse(time.RFC3339, clock)
 			if err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Until(at))
+			if s.org.Pages.Pages = nil; withPage {
+				s.publish()
+				defer s.page.Close()
+			}
 			defer s.stop()
 			fmt.Fprintln(&s.out, line)
 			s.start()
@@ -259,6 +268,7 @@ func (s *stage) start() {
 			return nil
 		}
 	}
+	s.attach(&session)
 	open := session.open
 	if s.front != nil {
 		open = func(ctx context.Context) (*terminal.Terminal, *handlers.Worker, error) {
@@ -268,6 +278,7 @@ func (s *stage) start() {
 	if s.term, s.worker, err = open(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
+	s.subscribe()
 }
 
 func (s *stage) stop() {

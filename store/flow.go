@@ -23,6 +23,7 @@ import (
 //	open:<id>        marks an open outage            lock:<key>    which outage holds a resource
 //	walk:<id>        a walk                          at:<person>   the walk that a person is in the middle of
 //	in:<id>          work taken in and not done      playbook:<version>
+//	page:<id>        a status page as it is watched  incident:<page>/<id>   one of its incidents
 //	draft:<event>    a form that came too late to be opened, for a day
 //	root:<lane>\n<ref>  which outage's message a chat platform's thread belongs to
 //	said:<key>       what a person said that a setting is in peace time, and when
@@ -48,6 +49,8 @@ const (
 	saidDoc     = "said:"
 	draftDoc    = "draft:"
 	rootDoc     = "root:"
+	pageDoc     = "page:"
+	incidentDoc = "incident:"
 )
 
 // decode reads one document; an absent one is the zero value at version 0.
@@ -252,6 +255,51 @@ func (f Flow) Draft(ctx context.Context, id string) (flow.Doc[flow.Draft], error
 	return get[flow.Draft](ctx, f.Store, draftDoc+id)
 }
 
+// Watches returns what is watched of each of these pages.
+func (f Flow) Watches(ctx context.Context, pages []string) ([]flow.Doc[flow.Watch], error) {
+	names := make([]string, len(pages))
+	for i, p := range pages {
+		names[i] = pageDoc + p
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]flow.Doc[flow.Watch], len(docs))
+	for i, d := range docs {
+		if out[i], err = decode[flow.Watch](d); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Cases returns incidents of a page by their ids.
+func (f Flow) Cases(ctx context.Context, page string, ids []string) (map[string]flow.Doc[flow.Case], error) {
+	out := make(map[string]flow.Doc[flow.Case], len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = incidentDoc + page + "/" + id
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range docs {
+		c, err := decode[flow.Case](d)
+		if err != nil {
+			return nil, err
+		}
+		if c.Version != 0 {
+			out[ids[i]] = c
+		}
+	}
+	return out, nil
+}
+
 // Work returns one piece of work.
 func (f Flow) Work(ctx context.Context, id string) (flow.Doc[flow.Work], error) {
 	return get[flow.Work](ctx, f.Store, workDoc+id)
@@ -399,6 +447,7 @@ func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 	if s.Record != nil {
 		b.put(recordDoc+s.Record.Value.Outage, s.Record.Version, s.Record.Value)
 	}
+	buildPage(b, s)
 	if err := f.buildOutage(ctx, b, s); err != nil {
 		return err
 	}
@@ -429,6 +478,21 @@ func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 		b.commit.Audit = append(b.commit.Audit, Entry{Log: e.Log, Data: e.Data})
 	}
 	return b.err
+}
+
+// buildPage writes a status page and its incidents.
+func buildPage(b *builder, s flow.Save) {
+	if s.Watch == nil {
+		return
+	}
+	page := s.Watch.Value.Page
+	b.put(pageDoc+page, s.Watch.Version, s.Watch.Value)
+	for _, c := range s.Cases {
+		b.put(incidentDoc+page+"/"+c.Value.Incident.ID, c.Version, c.Value)
+	}
+	for _, c := range s.Forgot {
+		b.remove(incidentDoc+page+"/"+c.Value.Incident.ID, c.Version)
+	}
 }
 
 // buildOutage writes the outage with its mark of being open, and the locks. A lock is written with "must not exist":

@@ -16,6 +16,8 @@ type Action struct {
 	Key    string `json:"key,omitzero"`   // the step that it speaks of
 	State  string `json:"state,omitzero"` // what the button was drawn for: a walk's turn, a step's state, a question's number
 	Arg    string `json:"arg,omitzero"`
+	// Incident is set on buttons of an incident, and then neither Walk nor Outage: its page and its id, "gladly/x1".
+	Incident string `json:"incident,omitzero"`
 }
 
 // begin is the verb of a button that does what typed words do: those of its Arg. It belongs to no walk and no outage.
@@ -28,10 +30,13 @@ func Begin(words ...string) string {
 
 // valid reports whether a speaks to one document, or begins something.
 func (a Action) valid() bool {
-	if a.Verb == begin {
-		return a.Walk == "" && a.Outage == ""
+	of := 0
+	for _, doc := range []string{a.Walk, a.Outage, a.Incident} {
+		if doc != "" {
+			of++
+		}
 	}
-	return a.Verb != "" && (a.Walk == "") != (a.Outage == "")
+	return a.Verb == begin && of == 0 || a.Verb != begin && a.Verb != "" && of == 1
 }
 
 // ErrAction means that a string is not an encoded action.
@@ -43,13 +48,16 @@ func (a Action) Encode() string {
 	for i, p := range parts {
 		parts[i] = base64.RawURLEncoding.EncodeToString([]byte(p))
 	}
+	if a.Incident != "" { // the others keep the form that they always had: buttons live long
+		return "2." + strings.Join(append(parts, base64.RawURLEncoding.EncodeToString([]byte(a.Incident))), ".")
+	}
 	return "1." + strings.Join(parts, ".")
 }
 
 // DecodeAction reads what Encode wrote. It returns ErrAction for anything else.
 func DecodeAction(s string) (Action, error) {
 	parts := strings.Split(s, ".")
-	if len(parts) != 7 || parts[0] != "1" {
+	if (len(parts) != 7 || parts[0] != "1") && (len(parts) != 8 || parts[0] != "2") {
 		return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)
 	}
 	for i, p := range parts[1:] {
@@ -60,6 +68,9 @@ func DecodeAction(s string) (Action, error) {
 		parts[i+1] = string(raw)
 	}
 	a := Action{Walk: parts[1], Outage: parts[2], Verb: parts[3], Key: parts[4], State: parts[5], Arg: parts[6]}
+	if len(parts) == 8 {
+		a.Incident = parts[7]
+	}
 	// One action has one form: the decoder alone would take line breaks and stray bits.
 	if !a.valid() || a.Encode() != s {
 		return Action{}, fmt.Errorf("%w: %.40q", ErrAction, s)

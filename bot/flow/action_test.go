@@ -2,6 +2,7 @@ package flow
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -9,19 +10,21 @@ import (
 )
 
 func FuzzAction(f *testing.F) {
-	f.Add("w1", "", "go", "", "3", "1")
-	f.Add("", "", "begin", "", "", "chat late")
-	f.Add("", "chat-abc", "overwrite", "sim/chat/web-shop/hours/monday", "conflict/true", "x")
-	f.Fuzz(func(t *testing.T, walk, outage, verb, key, state, arg string) {
-		a := Action{walk, outage, verb, key, state, arg}
+	f.Add("w1", "", "", "go", "", "3", "1")
+	f.Add("", "", "", "begin", "", "", "chat late")
+	f.Add("", "chat-abc", "", "overwrite", "sim/chat/web-shop/hours/monday", "conflict/true", "x")
+	f.Add("", "", "gladly/x1", "start", "", "0", "voice")
+	f.Fuzz(func(t *testing.T, walk, outage, incident, verb, key, state, arg string) {
+		a := Action{Walk: walk, Outage: outage, Incident: incident, Verb: verb, Key: key, State: state, Arg: arg}
 		s := a.Encode()
 		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			t.Fatalf("%q is not printable ASCII", s)
 		}
 		got, err := DecodeAction(s)
-		valid := verb != "" && (walk == "") != (outage == "")
+		of := strings.Count(fmt.Sprint(walk != "", outage != "", incident != ""), "true")
+		valid := verb != "" && of == 1
 		if verb == "begin" {
-			valid = walk == "" && outage == ""
+			valid = of == 0
 		}
 		if valid != (err == nil) {
 			t.Fatalf("DecodeAction(%q) = %v", s, err)
@@ -36,6 +39,8 @@ func FuzzDecodeAction(f *testing.F) {
 	f.Add(Action{Walk: "w1", Verb: "go", State: "3"}.Encode())
 	f.Add("1......")
 	f.Add("2.a.b.c.d.e.f")
+	f.Add(Action{Incident: "gladly/x1", Verb: "start", State: "3"}.Encode())
+	f.Add("2.......")
 	f.Fuzz(func(t *testing.T, s string) {
 		a, err := DecodeAction(s)
 		if err != nil {

@@ -54,7 +54,7 @@ func source(n tree.Node) []string {
 // waitCard is the confirm card of a wait: what the playbook says, for whom we wait, and what can be done from here.
 func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 	c := card.Card{Title: card.Shorten(n.Title, card.MaxTitle), Text: paragraphs(n.Text)}
-	c.Text = append(c.Text, waitingFor(p, n))
+	c.Text = append(c.Text, waitingFor(p, n, ""))
 	if m := meanwhile(n, e.Desk.Open); m != "" {
 		c.Text = append(c.Text, m)
 	}
@@ -64,6 +64,9 @@ func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 	}
 	accept := card.Button{Label: "We wait: ask me whether it works again", Style: card.Primary, Action: w.action("accept", "")}
 	c.Notes = append([]string{"Nothing is changed. I'll ask you at " + soon(next, e.At) + "."}, source(n)...)
+	if len(e.Desk.Pages) > 0 {
+		c.Notes = append(c.Notes, pageLines(p, e.Desk.Pages, n.Channel, e.At)...)
+	}
 	if ready := readable(w.Plan); len(ready) > 0 {
 		c.Facts = planFacts(ready)
 		label := doLabel(ready)
@@ -78,17 +81,19 @@ func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 		c.Buttons = append(c.Buttons, card.Button{Label: "Tell customers", Action: w.action("tell", "")})
 	}
 	c.Buttons = append(c.Buttons,
-		card.Button{Label: "Write to Gladly Support", Action: w.action("support", "")})
+		card.Button{Label: "Write to Gladly Support", Action: w.action("support", "")},
+		card.Button{Label: "Is it only us?", Action: w.action("only-us", "")})
 	return withBack(w, c)
 }
 
-func waitingFor(p Policy, n tree.Node) string {
-	who := map[string]string{"gladly": "Gladly", "it": "our own IT", "carrier": "the phone carrier", "network": "the social network"}[n.For]
-	if who == "" {
-		who = "Gladly"
+// waitingFor says for whom we wait: as the playbook says, or whom a person found out to be the cause.
+func waitingFor(p Policy, n tree.Node, found string) string {
+	s := "We wait for " + whose(orElse(found, n.For))
+	if found == "" {
+		s += ", as the playbook advises"
 	}
-	s := "We wait for " + who + ", as the playbook advises."
-	if contact := p.WaitingFor[n.For]; contact != "" {
+	s += "."
+	if contact := p.WaitingFor[orElse(found, n.For)]; contact != "" {
 		s += " Contact: " + contact + "."
 	}
 	return s
@@ -257,7 +262,7 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 	for _, t := range paragraphs(n.Text) {
 		c.Notes = append(c.Notes, "The playbook: "+t)
 	}
-	c.Notes = append(c.Notes, "Gladly's status page is not read by this bot yet"+statusPage(p)+".")
+	c.Notes = append(c.Notes, pageLines(p, e.Desk.Pages, n.Channel, e.At)...)
 	edit := card.Button{Label: "Change…", Action: w.action("change", ""), Opens: true}
 	back := card.Button{Label: "Back", Action: w.action("back", "")}
 	switch {
@@ -448,19 +453,26 @@ func orElse(s, other string) string {
 	return s
 }
 
-func onlyUsCard(p Policy) card.Card {
+// whose is somebody to wait for, in words.
+func whose(who string) string {
+	return orElse(map[string]string{"it": "our own IT", "carrier": "the phone carrier", "network": "the social network"}[who], "Gladly")
+}
+
+func onlyUsCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 	c := card.Card{
 		Title: "Is it only us?",
-		Text: []string{
+		Text: append(pageLines(p, e.Desk.Pages, n.Channel, e.At),
 			"Some problems do not come from Gladly. Before you close anything, try: the VPN off, a phone network instead of the office's, another site, a call from another carrier.",
-			"If one of them works, it is ours: wait for the team that looks after it.",
-		},
+			"If one of them works, it is ours: wait for the team that looks after it."),
 	}
 	for _, who := range []string{"it", "carrier"} {
 		if contact := p.WaitingFor[who]; contact != "" {
 			c.Facts = append(c.Facts, card.Fact{Name: map[string]string{"it": "Our IT", "carrier": "The phone carrier"}[who], Note: contact})
 		}
+		c.Buttons = append(c.Buttons, card.Button{Label: map[string]string{"it": "We wait for our IT", "carrier": "We wait for the carrier"}[who], Action: w.action("wait-for", who)})
 	}
+	c.Buttons = append(c.Buttons, card.Button{Label: "Go on", Action: w.action("go-on", "")},
+		card.Button{Label: "Write to Gladly Support", Action: w.action("support", "")})
 	return c
 }
 
@@ -520,7 +532,7 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 		return c
 	}
 	if o.Leaf.Kind == tree.Wait {
-		c.Text = append(c.Text, waitingFor(p, o.Leaf)+waited(r))
+		c.Text = append(c.Text, waitingFor(p, o.Leaf, o.For)+waited(r))
 		if m := meanwhile(o.Leaf, nil); m != "" {
 			c.Text = append(c.Text, m)
 		}
@@ -529,6 +541,7 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	for _, l := range lastNotes(o) {
 		c.Notes = append(c.Notes, card.Clock(l.At)+" "+l.By+": "+card.Shorten(l.Text, 200))
 	}
+	c.Notes = append(c.Notes, linkNotes(o)...)
 	c.Notes = append(c.Notes, "Affecting customers since "+card.Day(o.Since)+" · "+o.ID)
 	if r.Open() {
 		if p := r.Phase(); p == change.Changed || p == change.Restoring {
@@ -746,10 +759,14 @@ func questionCard(o Outage) card.Card {
 	btn := func(verb, label string, style card.Style) card.Button {
 		return card.Button{Label: label, Style: style, Action: Action{Outage: o.ID, Verb: verb, State: strconv.Itoa(o.Asking.N)}.Encode()}
 	}
-	return card.Card{
+	c := card.Card{
 		Title: o.Leaf.Again.Text, Text: []string{capital(o.Channel) + " – " + o.Leaf.Title + ", since " + card.Day(o.Since) + "."},
 		Buttons: []card.Button{btn("works", "Works again", card.Primary), btn("still", "Still broken", card.Plain), btn("changed", "It has changed…", card.Plain)},
 	}
+	if o.Asking.Said != "" {
+		c.Text = append([]string{o.Asking.Said}, c.Text...)
+	}
+	return c
 }
 
 func deadlineCard(p Policy, o Outage, r change.Record, over time.Duration, missed int) card.Card {
@@ -810,7 +827,7 @@ func midnightCard(o Outage, next, now time.Time) card.Card {
 }
 
 // restoreCard shows each setting before / set / now, read just now, before anything is put back.
-func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time) card.Card {
+func restoreCard(p Policy, o Outage, r change.Record, now Readings, pages []Sight, at time.Time) card.Card {
 	c := card.Card{Tone: card.Warning, Title: "Restore " + o.ID + "?", Text: []string{headline(o, r), "In Gladly it is " + at.In(p.Location()).Format("Mon 2 Jan 15:04") + "."}}
 	asks := 0
 	var open []change.Step
@@ -845,6 +862,9 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, at time.Time
 	})
 	if asks > 0 {
 		c.Notes = append(c.Notes, fmt.Sprintf("For %d of them I ask you before anything is overwritten.", asks))
+	}
+	if len(pages) > 0 {
+		c.Notes = append(c.Notes, pageLines(p, pages, o.Channel, at)...)
 	}
 	c.Buttons = []card.Button{
 		{

@@ -23,11 +23,12 @@ func later() []string { return []string{"drill", "report", "page"} }
 
 // command decides what typed words mean. There is an answer to everything.
 func (s *Service) command(ctx context.Context, b *batch, c Command) error {
+	s.freshen(b)
 	e := b.event
 	say := func(c card.Card) { b.post(Show{Message: "note:" + b.id(), Place: private(e), Card: c}) }
 	if len(c.Words) == 0 {
 		if len(e.Desk.Open) > 0 {
-			say(statusCard(s.policy, e.Desk.Open))
+			say(withPages(statusCard(s.policy, e.Desk.Open), s.policy, e))
 		}
 		if w := e.Desk.Walk; w != nil {
 			say(s.continueCard(ctx, *w))
@@ -41,7 +42,7 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 		say(helpCard())
 		return nil
 	case "status":
-		say(statusCard(s.policy, e.Desk.Open))
+		say(withPages(statusCard(s.policy, e.Desk.Open), s.policy, e))
 		if w := e.Desk.Walk; w != nil {
 			say(s.continueCard(ctx, *w))
 		}
@@ -200,6 +201,14 @@ func (s *Service) continueCard(ctx context.Context, w Walk) card.Card {
 			{Label: "Forget it", Action: Action{Walk: w.ID, Verb: "cancel"}.Encode()},
 		},
 	}
+}
+
+// withPages adds what the status pages say.
+func withPages(c card.Card, p Policy, e Event) card.Card {
+	if len(e.Desk.Pages) > 0 {
+		c.Notes = append(c.Notes, pageLines(p, e.Desk.Pages, "", e.At)...)
+	}
+	return c
 }
 
 // statusCard lists what is open, the oldest first.

@@ -21,14 +21,25 @@ import (
 )
 
 // subject is the document that an event speaks to; empty where only the words of a command can tell.
-type subject struct{ walk, outage string }
+type subject struct{ walk, outage, page string }
 
 func subjectOf(e Event) subject {
 	switch what := e.What.(type) {
 	case Press:
-		return subject{what.Action.Walk, what.Action.Outage}
+		page, _, _ := strings.Cut(what.Action.Incident, "/")
+		return subject{what.Action.Walk, what.Action.Outage, page}
 	case Stepped:
 		return subject{outage: what.Outage}
+	case PageSaid:
+		return subject{outage: what.Outage}
+	case Noticed:
+		return subject{page: what.Page}
+	case Look:
+		return subject{page: what.Page}
+	case PageRead:
+		return subject{page: what.Page}
+	case Took:
+		return subject{page: what.Page}
 	case Command, Catalogue, Readings, Due, Begun: // of a command only the words can tell; the others say it themselves
 	}
 	return subject{}
@@ -39,6 +50,7 @@ type batch struct {
 	event  Event
 	walk   *Doc[Walk]
 	outage Doc[Outage]
+	watch  Doc[Watch]
 	record Doc[change.Record]
 	before change.Record // the record as it was loaded
 	moved  bool          // the record is another one now
@@ -48,8 +60,10 @@ type batch struct {
 	audit  []entry
 }
 
+// entry is one for the log of the walk, of the page, or else of the outage.
 type entry struct {
 	ofWalk bool
+	ofPage bool
 	what   Audit
 }
 
@@ -61,7 +75,7 @@ func (b *batch) id() string {
 }
 
 func (b *batch) post(s Show) {
-	p := Post{ID: b.id(), Place: s.Place, Message: s.Message, Card: s.Card, Quiet: s.Quiet, Mention: s.Mention}
+	p := Post{ID: b.id(), Place: s.Place, Message: s.Message, Card: s.Card, Quiet: s.Quiet, Mention: s.Mention, Broadcast: s.Broadcast}
 	if p.Place == private(b.event) {
 		p.Reply = b.event.Reply
 	}
@@ -237,6 +251,8 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 		return s.onWalk(ctx, b, to.walk)
 	case to.outage != "":
 		return s.onOutage(ctx, b, to.outage)
+	case to.page != "":
+		return s.onPage(ctx, b, to.page)
 	}
 	cmd, ok := e.What.(Command)
 	if !ok {
@@ -265,6 +281,9 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 		return d, fmt.Errorf("list open outages: %w", err)
 	}
 	d.Works, d.Why = s.store.Healthy(ctx)
+	if d.Pages, err = s.sights(ctx); err != nil {
+		return d, err
+	}
 	var asked []change.Key
 	switch what := e.What.(type) {
 	case Command:
@@ -289,7 +308,7 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 		asked = keys(what.Plan)
 	case Readings:
 		asked = slices.Collect(maps.Keys(what.Values))
-	case Press, Due, Begun, Stepped:
+	case Press, Due, Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took:
 	}
 	if len(asked) > 0 {
 		if err = s.held(ctx, &d, asked); err == nil {
@@ -411,12 +430,12 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 		case Remind:
 			b.save.Timers = append(b.save.Timers, Timer{walkTimers + next.ID + "/" + f.Timer, f.At})
 		case Audit:
-			b.audit = append(b.audit, entry{true, f})
+			b.audit = append(b.audit, entry{ofWalk: true, what: f})
 		case Start:
 			if err := s.start(ctx, b, t, f); err != nil {
 				return err
 			}
-		case Restore, Resume, Enter, Hand, Nudge:
+		case Restore, Resume, Enter, Hand, Nudge, Consult, Say, Forget, Point:
 			return fmt.Errorf("%w: walk %s: %T is no effect of a walk", errUndecided, next.ID, f)
 		}
 	}
@@ -530,7 +549,7 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 		case Remind:
 			b.save.Timers = append(b.save.Timers, Timer{outageTimers + next.ID + "/" + f.Timer, f.At})
 		case Audit:
-			b.audit = append(b.audit, entry{false, f})
+			b.audit = append(b.audit, entry{what: f})
 		case Restore:
 			b.record.Value = b.record.Value.PutBack(f.Keys, f.By, e.At)
 			b.moved, moved = true, true
@@ -557,7 +576,9 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 			if err := s.newWalk(ctx, b, s.tree.Path(f.At), f); err != nil {
 				return err
 			}
-		case List, Start:
+		case Point:
+			b.send(Took{Page: f.Page, ID: f.ID, Outage: next.ID}, e.At)
+		case List, Start, Consult, Say, Forget:
 			return fmt.Errorf("%w: outage %s: %T is no effect of an outage", errUndecided, next.ID, f)
 		}
 	}
@@ -610,6 +631,9 @@ func (s *Service) newWalk(ctx context.Context, b *batch, path []string, f Enter)
 	if b.walk != nil {
 		return fmt.Errorf("%w: event %s: a second walk", errUndecided, b.event.ID)
 	}
+	if len(f.Words) > 0 {
+		path, _ = s.tree.Find(s.tree.Start(), f.Words)
+	}
 	if len(path) == 0 {
 		path = []string{s.tree.Start()}
 	}
@@ -619,6 +643,9 @@ func (s *Service) newWalk(ctx context.Context, b *batch, path []string, f Enter)
 		w.Inputs.Since = b.outage.Value.Since
 	}
 	w.Inputs.Until = f.Until
+	if w.Incident = f.Incident; !f.Since.IsZero() && f.Since.Before(b.event.At) {
+		w.Inputs.Since = f.Since
+	}
 	b.walk = &Doc[Walk]{Value: w}
 	e := b.event
 	b.event.What = Command{}
@@ -730,6 +757,9 @@ func (b *batch) log(a entry) error {
 	head, name := &b.outage.Value.Head, "outage:"+b.outage.Value.ID
 	if a.ofWalk {
 		head, name = &b.walk.Value.Head, "walk:"+b.walk.Value.ID
+	}
+	if a.ofPage {
+		head, name = &b.watch.Value.Head, "page:"+b.watch.Value.Page
 	}
 	data, err := json.Marshal(line{*head, b.event.At, b.event.ID, b.event.By.Account, b.event.By.Name, a.what.What, a.what.Data})
 	if err != nil {

@@ -66,6 +66,7 @@ type Desk struct {
 	Left    map[change.Key]change.LeftBehind // what earlier outages left behind
 	Asked   map[change.Key]Asked             // who asked for the flags of the outage
 	Guide   map[change.Key]change.Guide      // what people need for the guided steps of the outage
+	Pages   []Sight                          // the status pages, as they were read last
 	Gone    map[string]bool                  // people with a part in the outage who may not act here any more, by id; only for Due
 	Outside map[string]bool                  // places of the outage where people of other organisations read along, by lane
 	Named   map[string]Person                // who is meant by the accounts that a press names
@@ -141,6 +142,11 @@ func (Readings) what()  {}
 func (Due) what()       {}
 func (Begun) what()     {}
 func (Stepped) what()   {}
+func (Noticed) what()   {}
+func (Look) what()      {}
+func (PageRead) what()  {}
+func (PageSaid) what()  {}
+func (Took) what()      {}
 
 // Effect is something to be done because of a decision. Its id is the event's id and its number, which is the op id of
 // what it causes: repeating it is harmless.
@@ -154,7 +160,9 @@ type Show struct {
 	Place   Place     `json:"place"`
 	Card    card.Card `json:"card"`
 	Quiet   bool      `json:"quiet,omitzero"` // nobody's device should ring
-	Mention []string  `json:"mention,omitzero"`
+	// Broadcast: in a thread, and where the platform can in its channel too.
+	Broadcast bool     `json:"broadcast,omitzero"`
+	Mention   []string `json:"mention,omitzero"`
 }
 
 // Form opens a form for the person who pressed, once, on the surface that they pressed on.
@@ -219,11 +227,14 @@ type Audit struct {
 	Data map[string]string `json:"data,omitzero"`
 }
 
-// Enter starts a walk from an outage: back into the tree, in the name of the person who pressed.
+// Enter starts a walk from an outage or an incident: into the tree, in the name of the person who pressed.
 type Enter struct {
-	Join  string // the outage that it adds to
-	At    string // the node to begin at
-	Until time.Time
+	Join     string   // the outage that it adds to
+	At       string   // the node to begin at …
+	Words    []string // … or words that lead to it
+	Until    time.Time
+	Incident string    // the incident that it comes from
+	Since    time.Time // when that began
 }
 
 func (Show) effect()    {}
@@ -238,6 +249,10 @@ func (Nudge) effect()   {}
 func (Remind) effect()  {}
 func (Audit) effect()   {}
 func (Enter) effect()   {}
+func (Consult) effect() {}
+func (Say) effect()     {}
+func (Forget) effect()  {}
+func (Point) effect()   {}
 
 // envelope is an Event as it lies in the inbox.
 type envelope struct {
@@ -289,6 +304,16 @@ func decodeWhat(kind string, data []byte) (What, error) {
 		return decode[Begun](data)
 	case "flow.Stepped":
 		return decode[Stepped](data)
+	case "flow.Noticed":
+		return decode[Noticed](data)
+	case "flow.Look":
+		return decode[Look](data)
+	case "flow.PageRead":
+		return decode[PageRead](data)
+	case "flow.PageSaid":
+		return decode[PageSaid](data)
+	case "flow.Took":
+		return decode[Took](data)
 	}
 	return nil, fmt.Errorf("unknown kind of event %q", kind)
 }

@@ -69,7 +69,7 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 			b.save.Timers = append(b.save.Timers, Timer{outageTimers + o.ID + "/" + f.Timer, f.At})
 		case Audit:
 			f.Data["head"] = o.Head // its chain goes on from there
-			b.audit = append(b.audit, entry{false, f})
+			b.audit = append(b.audit, entry{what: f})
 		}
 	}
 	b.outage.Value, b.record.Value, b.moved = step.o, r, true

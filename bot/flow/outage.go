@@ -49,6 +49,8 @@ type Outage struct {
 	Home     Place     `json:"home"`
 	Routed   []Place   `json:"routed,omitzero"` // other places that show it: a link home, or all of it on another chat platform
 	Told     Told      `json:"told,omitzero"`
+	For      string    `json:"for,omitzero"`     // for whom we wait, where a person found out; else the leaf says it
+	Links    []Link    `json:"links,omitzero"`   // incidents on status pages that it is linked to
 	Helpers  []Helper  `json:"helpers,omitzero"` // asked to click, and for nothing else
 	Todos    []Todo    `json:"todos,omitzero"`
 	Timeline []Line    `json:"timeline"`
@@ -69,6 +71,8 @@ type Asking struct {
 	Heard  time.Time `json:"heard,omitzero"`  // the last answer, or the beginning
 	Works  string    `json:"works,omitzero"`  // who said that it works again, while settings are still to be put back
 	Next   time.Time `json:"next,omitzero"`
+	Said   string    `json:"said,omitzero"` // what the page said, above the question
+	Over   time.Time `json:"over,omitzero"` // when the page said that it is over
 }
 
 // Told is what people were already told about, so that they are told once.
@@ -135,7 +139,9 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 		s.readings(what)
 	case Due:
 		s.due(what)
-	case Command, Catalogue:
+	case PageSaid:
+		s.pageSaid(what)
+	case Command, Catalogue, Noticed, Look, PageRead, Took:
 		return o, nil, fmt.Errorf("outage %s: %T is no event of an outage", o.ID, what)
 	}
 	if s.o.ID != "" && s.e.Desk.Outside[s.o.Home.Lane()] {
@@ -223,10 +229,11 @@ func (s *stepping) begun(b Begun) {
 			asked:  s.o.asked,
 			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
 			Since: w.Inputs.Since, Began: s.e.At, Todos: b.Todos, Message: w.Inputs.Message,
-			Asking: Asking{Heard: s.e.At},
+			Asking: Asking{Heard: s.e.At}, For: w.Inputs.For,
 		}
 		s.moveIn(w.Place)
 		s.note("begun", "%s", leaf.Title)
+		s.linkOpen(w.Incident)
 		if leaf.Channel == "login" {
 			s.do(Nudge{})
 		}
@@ -495,6 +502,10 @@ func (s *stepping) finish(how, who, reason string) {
 	if s.o.Channel == "login" {
 		s.do(Nudge{})
 	}
+	s.unaskAll(endWord(s.o) + ".")
+	for _, l := range s.o.Links {
+		s.do(Point{l.Page, l.ID})
+	}
 	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer, handsTimer, dayTimer} {
 		s.do(Remind{Timer: t})
 	}
@@ -536,6 +547,7 @@ func (s *stepping) answered(text string) {
 		}
 	}
 	q.Open, q.Thread, q.Silent, q.Heard = false, false, 0, s.e.At
+	q.Said, q.Over = "", time.Time{}
 	s.do(Remind{Timer: threadTimer}, Remind{Timer: silentTimer})
 	s.changed = true
 }
@@ -622,7 +634,7 @@ func (s *stepping) question() {
 			s.post("t"+strconv.Itoa(q.N), s.thread(), c)
 		}
 	} else { // the first that may stay without an answer
-		s.do(Remind{silentTimer, s.e.At.Add(time.Duration(s.policy.EndUnconfirmedAt))})
+		s.do(Remind{silentTimer, s.unconfirmedAt()})
 	}
 	q.N++
 	q.Open, q.Thread = true, false
@@ -780,7 +792,7 @@ func (s *stepping) readings(r Readings) {
 	switch r.For {
 	case "restore":
 		s.e.By = r.By
-		s.post("restore/"+s.e.ID, s.thread(), restoreCard(s.policy, s.o, s.r, r, s.e.At))
+		s.post("restore/"+s.e.ID, s.thread(), restoreCard(s.policy, s.o, s.r, r, s.e.Desk.Pages, s.e.At))
 	case "settle":
 		for _, st := range s.r.Steps {
 			now, ok := r.Values[st.Key]

@@ -108,8 +108,8 @@ func (s Span) MarshalText() ([]byte, error) {
 
 const atDeadline = "at_deadline"
 
-// channels are the customer channels that a playbook, a route and a way may name.
-func channels() []string { return []string{"voice", "chat", "sms", "social", "email", "login"} }
+// Channels are the customer channels that a playbook, a route, a way and a status page's component may name.
+func Channels() []string { return []string{"voice", "chat", "sms", "social", "email", "login"} }
 
 // WithDefaults returns p with everything filled in that was left out.
 func (p Policy) WithDefaults() Policy {
@@ -187,7 +187,7 @@ func (p Policy) Check(d *config.Document, at string) config.Problems {
 		name("backup", p.Backup)
 	}
 	channel := func(path, c string, more ...string) {
-		if all := append(channels(), more...); !slices.Contains(all, c) {
+		if all := append(Channels(), more...); !slices.Contains(all, c) {
 			add(path, "%q is not one of %s%s", c, strings.Join(all, ", "), didYouMean(c, all))
 		}
 	}

@@ -74,6 +74,10 @@ func (s *stepping) press(p Press) {
 		return
 	}
 	switch a.Verb {
+	case "not-ours":
+		s.notOurs(a.Key)
+	case "still-down":
+		s.stillDown(a.Key, a.State)
 	case "restore", "putback", "some", "some-send":
 		s.restore(a, p.Fields)
 	case "retry", "leave-failed", "leave-failed-send":

@@ -13,6 +13,7 @@ import (
 
 	"switchback/bot/card"
 	"switchback/bot/change"
+	"switchback/bot/incident"
 	"switchback/bot/tree"
 )
 
@@ -35,6 +36,8 @@ type Service struct {
 	platforms   change.Platforms
 	engine      change.Engine
 	directories map[string]Directory
+	routing     incident.Routing
+	pages       Pages
 	wake        func()
 	lease       time.Duration
 	running     sync.WaitGroup
@@ -50,6 +53,8 @@ type Config struct {
 	Tree        tree.Tree
 	Platforms   change.Platforms
 	Directories map[string]Directory // by chat platform; one without has only the people of the policy
+	Routing     incident.Routing     // the status pages, and whom they concern
+	Pages       Pages                // reads them; nil: nobody does
 	Wake        func()
 	Lease       time.Duration // how long a claim lasts, extended by each save; 0 means ClaimFor
 }
@@ -64,7 +69,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
-		directories: c.Directories, platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
+		directories: c.Directories, routing: c.Routing, pages: c.Pages, platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
 	}
 }
 
@@ -132,13 +137,16 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 		return true, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}, Dropped: id})
 	}
 	kind, doc, name := splitTimer(c.ID)
-	if kind != walkTimers && kind != outageTimers {
+	if kind != walkTimers && kind != outageTimers && kind != pageTimers {
 		return false, nil
 	}
 	e := Event{ID: fmt.Sprintf("%s@%d", c.ID, c.At.UnixMilli()), At: time.Now(), What: Due{Timer: name}}
 	to := subject{walk: doc}
-	if kind == outageTimers {
+	switch kind {
+	case outageTimers:
 		to = subject{outage: doc}
+	case pageTimers:
+		to = subject{page: doc}
 	}
 	_, err := s.decide(ctx, e, to, Doc[Work]{}, &c)
 	return true, err
@@ -159,7 +167,7 @@ func (s *Service) work(ctx context.Context, id string, c *Claim, until time.Time
 		return Reply{}, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}})
 	case w.Value.Task != nil:
 		e := s.find(ctx, id, *w.Value.Task)
-		return s.decide(ctx, e, subject{w.Value.Task.Walk, w.Value.Task.Outage}, w, nil)
+		return s.decide(ctx, e, subject{w.Value.Task.Walk, w.Value.Task.Outage, w.Value.Task.Page}, w, nil)
 	case w.Value.Event != nil:
 		e := *w.Value.Event
 		e.Until = until
@@ -173,9 +181,12 @@ func (s *Service) find(ctx context.Context, id string, t Task) Event {
 	ctx, cancel := context.WithTimeout(ctx, ioLimit)
 	defer cancel()
 	e := Event{ID: id, By: t.By, Place: t.Place, Reply: t.Reply}
-	if t.List != nil {
+	switch {
+	case t.Page != "":
+		e.What = s.readPage(ctx, t)
+	case t.List != nil:
 		e.What = s.list(ctx, *t.List)
-	} else {
+	default:
 		e.What = s.read(ctx, t)
 	}
 	e.At = time.Now()

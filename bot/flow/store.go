@@ -52,6 +52,10 @@ type Store interface {
 	MessageAt(ctx context.Context, lane, ref string) (string, error)
 	// Draft returns a form that came too late to be opened. Version 0 means that it is not kept any more.
 	Draft(ctx context.Context, id string) (Doc[Draft], error)
+	// Watches returns what is watched of each of these pages, in their order; version 0 means nothing yet.
+	Watches(ctx context.Context, pages []string) ([]Doc[Watch], error)
+	// Cases returns incidents of a page by their ids; those that are not kept are missing.
+	Cases(ctx context.Context, page string, ids []string) (map[string]Doc[Case], error)
 	Work(ctx context.Context, id string) (Doc[Work], error)
 	// Pending lists the ids of all work that is not done.
 	Pending(ctx context.Context) ([]string, error)
@@ -77,6 +81,9 @@ type Save struct {
 	Free     []change.Key                      // … and given back
 	Left     map[change.Key]*change.LeftBehind // what the outage leaves behind; nil: nothing any more
 	Words    map[change.Key]change.Word        // what people said of peace time
+	Watch    *Doc[Watch]
+	Cases    []Doc[Case]
+	Forgot   []Doc[Case] // that ended long ago
 	Current  *Current
 	Playbook []byte // kept under its version, the walk's, if it is not there yet
 	Work     []Work
@@ -109,17 +116,21 @@ type Task struct {
 	Reply  *Capability `json:"reply,omitzero"`
 	List   *List       `json:"list,omitzero"`
 	Read   *Read       `json:"read,omitzero"`
+	Page   string      `json:"page,omitzero"` // to be read …
+	Open   []string    `json:"open,omitzero"` // … with these incidents
 }
 
 // Post is one card on its way to a place.
 type Post struct {
-	ID      string      `json:"id"`
-	Place   Place       `json:"place"`
-	Message string      `json:"message"`
-	Card    card.Card   `json:"card"`
-	Quiet   bool        `json:"quiet,omitzero"`
-	Mention []string    `json:"mention,omitzero"`
-	Reply   *Capability `json:"reply,omitzero"` // nil: it is sent like any other message
+	ID      string    `json:"id"`
+	Place   Place     `json:"place"`
+	Message string    `json:"message"`
+	Card    card.Card `json:"card"`
+	Quiet   bool      `json:"quiet,omitzero"`
+	Mention []string  `json:"mention,omitzero"`
+	// Broadcast: in a thread, and where the platform can in its channel too.
+	Broadcast bool        `json:"broadcast,omitzero"`
+	Reply     *Capability `json:"reply,omitzero"` // nil: it is sent like any other message
 }
 
 // Draft is a form that its surface no longer waited for, with what was typed into it: a card offers to open it. Its id
@@ -188,6 +199,7 @@ type Timer struct {
 const (
 	walkTimers   = "walk/"
 	outageTimers = "outage/"
+	pageTimers   = "page/"
 	workTimers   = "work/"
 	draftTimers  = "draft/"
 	// LaneTimers are the outbox's.

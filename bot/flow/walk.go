@@ -51,8 +51,9 @@ type Walk struct {
 	Card      int               `json:"card,omitzero"` // counts its messages: a new one where the old would not be seen
 	Turn      int               `json:"turn"`          // counts what was shown; a button of an earlier turn is late
 	Stage     Stage             `json:"stage"`
-	Join      string            `json:"join,omitzero"`   // the open outage that it adds to
-	Joined    bool              `json:"joined,omitzero"` // the person knows of the open outage of this branch
+	Join      string            `json:"join,omitzero"`     // the open outage that it adds to
+	Incident  string            `json:"incident,omitzero"` // the one that it was started from
+	Joined    bool              `json:"joined,omitzero"`   // the person knows of the open outage of this branch
 	Inputs    Inputs            `json:"inputs"`
 	Resources []change.Resource `json:"resources,omitzero"`
 	Plan      []change.Step     `json:"plan,omitzero"` // as previewed, with the values read for it
@@ -72,6 +73,7 @@ type Inputs struct {
 	Deadline time.Duration `json:"deadline,omitzero"` // after the preview
 	Until    time.Time     `json:"until,omitzero"`    // a fixed deadline; overrides Deadline
 	Since    time.Time     `json:"since,omitzero"`    // customers are hit since; zero: now
+	For      string        `json:"for,omitzero"`      // for whom we wait, where somebody says so: it, carrier, network
 }
 
 // NewWalk begins a walk at a node of t. Its id comes from the event's, so that the same event makes the same walk.
@@ -122,7 +124,7 @@ func StepWalk(p Policy, t tree.Tree, w Walk, e Event) (Walk, []Effect, error) {
 		s.readings(what)
 	case Due:
 		s.due(what)
-	case Begun, Stepped:
+	case Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took:
 		return w, nil, fmt.Errorf("walk %s: %T is no event of a walk", w.ID, what)
 	}
 	s.leftSecond(w)
@@ -470,22 +472,17 @@ func (s *walking) press(p Press) {
 	case "support":
 		s.tell(supportCard(s.policy, n, s.since(), s.e))
 	case "only-us":
-		s.tell(onlyUsCard(s.policy))
+		s.tell(onlyUsCard(s.policy, s.w, n, s.e))
+	case "wait-for":
+		s.waitFor(a.Arg)
+	case "go-on":
+		s.again()
 	case "change":
 		s.do(Form{Card: s.form(nil)})
 	case "inputs":
 		s.inputs(p.Fields)
 	case "not-yet":
-		at := s.e.At.Add(time.Duration(s.policy.NotYet))
-		s.w.Stage, s.w.Plan = Resting, nil
-		s.show(func() card.Card {
-			return card.Card{
-				Title:   n.Title,
-				Text:    []string{"Nothing was changed. I ask you again at " + card.Clock(at) + "."},
-				Buttons: []card.Button{{Label: "Ask me now", Action: s.w.action("look", "")}, {Label: "Stop", Action: s.w.action("cancel", "")}},
-			}
-		})
-		s.do(Remind{notYetTimr, at})
+		s.rest("Nothing was changed.")
 	case "accept":
 		s.accept()
 	case "confirm":
@@ -522,6 +519,34 @@ func (s *walking) since() time.Time {
 		return s.e.At
 	}
 	return s.w.Inputs.Since
+}
+
+// waitFor waits for somebody else than the playbook says: it is ours. A change is not made meanwhile.
+func (s *walking) waitFor(who string) {
+	if who != "it" && who != "carrier" {
+		s.again()
+		return
+	}
+	if s.node().Kind == tree.Wait {
+		s.w.Inputs.For = who
+		s.accept()
+		return
+	}
+	s.rest("We wait for " + whose(who) + ". Nothing was changed.")
+}
+
+// rest asks again after a while.
+func (s *walking) rest(text string) {
+	n, at := s.node(), s.e.At.Add(time.Duration(s.policy.NotYet))
+	s.w.Stage, s.w.Plan = Resting, nil
+	s.show(func() card.Card {
+		return card.Card{
+			Title:   n.Title,
+			Text:    []string{text + " I ask you again at " + card.Clock(at) + "."},
+			Buttons: []card.Button{{Label: "Ask me now", Action: s.w.action("look", "")}, {Label: "Stop", Action: s.w.action("cancel", "")}},
+		}
+	})
+	s.do(Remind{notYetTimr, at})
 }
 
 // accept opens an outage that changes nothing: we wait.

@@ -148,5 +148,17 @@ func (c Component) key() string {
 
 func touched(a, b Snapshot) bool {
 	return a.Name != b.Name || a.State() != b.State() || a.Impact != b.Impact || a.Link != b.Link ||
-		!a.From.Equal(b.From) || !a.Until.Equal(b.Until) || !a.Since().Equal(b.Since()) || !slices.Equal(a.Components, b.Components)
+		!a.From.Equal(b.From) || !a.Until.Equal(b.Until) || !a.Since().Equal(b.Since()) ||
+		b.Phase() != Over && !slices.Equal(a.Components, b.Components) // pages list them as they are now, for old incidents too
+}
+
+// ImpactOf is the impact of components that no incident speaks of: by the worst of them.
+func ImpactOf(all []Component) string {
+	worst := 0
+	for _, c := range all {
+		if n, known := health(c.Status); known {
+			worst = max(worst, n)
+		}
+	}
+	return []string{"none", "maintenance", "minor", "major", "critical"}[worst]
 }

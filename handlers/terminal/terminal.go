@@ -122,7 +122,10 @@ func (t *Terminal) Send(_ context.Context, p flow.Post, to handlers.Target) (str
 			head += " (times of " + zone.String() + ")"
 		}
 	case p.Place.Thread != "":
-		head += ", in the thread of " + strings.TrimPrefix(p.Place.Thread, "home:")
+		head += ", in the thread of " + strings.TrimPrefix(strings.TrimPrefix(p.Place.Thread, "home:"), "incident:")
+		if p.Broadcast {
+			head += ", and in the channel"
+		}
 	}
 	if to.Ref != "" {
 		head += ", changed"
