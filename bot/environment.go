@@ -32,12 +32,13 @@ type environment struct {
 	ConfigYAML         string        `env:"CONFIG_YAML"` // the organisation document itself, instead of CONFIG_FILE
 	ListenAddr         string        `env:"LISTEN_ADDR"` // host:port; without it, PORT on all addresses
 	Port               string        `env:"PORT"`
-	SlackToken         config.Secret `env:"SLACK_BOT_TOKEN"`      // xoxb-…; sets Slack up
-	SlackSigningSecret config.Secret `env:"SLACK_SIGNING_SECRET"` // requests over HTTP; the old one after a comma while it is being replaced
-	SlackAppToken      config.Secret `env:"SLACK_APP_TOKEN"`      // xapp-…; Socket Mode, where no request can come in
-	SlackAPI           string        `env:"SLACK_API_URL"`        // another Slack, such as a stand-in on loopback
-	SlackHosts         []string      `env:"SLACK_RESPONSE_HOSTS"` // where its answers go; comma list
-	FlagsSecret        config.Secret `env:"FLAGS_SECRET"`         // user:password of phone menus that ask
+	SlackToken         config.Secret `env:"SLACK_BOT_TOKEN"`           // xoxb-…; sets Slack up
+	SlackSigningSecret config.Secret `env:"SLACK_SIGNING_SECRET"`      // requests over HTTP; the old one after a comma while it is being replaced
+	SlackAppToken      config.Secret `env:"SLACK_APP_TOKEN"`           // xapp-…; Socket Mode, where no request can come in
+	SlackAPI           string        `env:"SLACK_API_URL"`             // another Slack, such as a stand-in on loopback
+	SlackHosts         []string      `env:"SLACK_RESPONSE_HOSTS"`      // where its answers go; comma list
+	FlagsSecret        config.Secret `env:"FLAGS_SECRET"`              // user:password of phone menus that ask
+	PagesSecret        config.Secret `env:"STATUSPAGE_WEBHOOK_SECRET"` // in the address for status pages' notifications; comma list, the current one first
 }
 
 // servable reports all that bot serve lacks at once.

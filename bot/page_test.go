@@ -40,7 +40,7 @@ func (s *stage) subscribe() {
 	if s.hook == nil {
 		return
 	}
-	h, err := statuspage.Handler(statuspage.Hooks{Pages: s.org.Pages, Secret: hookSecret, Accept: s.worker.Service.Notice})
+	h, err := statuspage.Handler(statuspage.Hooks{Pages: s.org.Pages, Secret: hookSecret, Accept: s.worker.Service.Hear})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -16,9 +16,11 @@ import (
 	"switchback/bot/card"
 	"switchback/bot/change"
 	"switchback/bot/flow"
+	"switchback/bot/incident"
 	"switchback/handlers"
 	"switchback/handlers/flags"
 	"switchback/handlers/slack"
+	"switchback/handlers/statuspage"
 	"switchback/store"
 )
 
@@ -26,6 +28,7 @@ const (
 	headerIn   = 5 * time.Second
 	requestIn  = 15 * time.Second
 	idleFor    = 2 * time.Minute
+	watchAgain = 10 * time.Second
 	takeInLast = 5 * time.Second // for requests that are under way at the end; work in hand has 15 s more
 )
 
@@ -76,6 +79,7 @@ type server struct {
 	kept    *store.Flags
 	flags   *flags.Endpoints
 	slack   *slack.Slack
+	hooks   http.Handler // nil: status pages send no notifications
 	service *flow.Service
 	worker  *handlers.Worker
 	senders map[string]handlers.Sender
@@ -96,6 +100,12 @@ func newServer(e environment, org organisation, st store.Store, log zerolog.Logg
 	if pager != nil {
 		s.senders[flow.PagerPlatform] = pager
 		s.org.Escalate = true
+	}
+	if e.PagesSecret != "" {
+		s.hooks, err = statuspage.Handler(statuspage.Hooks{Pages: org.Pages, Secret: e.PagesSecret, Accept: behind{s}.Hear})
+		if err != nil {
+			return nil, fmt.Errorf("STATUSPAGE_WEBHOOK_SECRET: %w", err)
+		}
 	}
 	if e.SlackToken != "" {
 		s.slack, err = slack.New(slack.Config{
@@ -123,6 +133,9 @@ func (s *server) surfaces() []string {
 	case s.slack != nil:
 		out = append(out, "Slack")
 	}
+	for _, p := range s.org.Pages.Pages {
+		out = append(out, "status page "+p.ID)
+	}
 	if _, ok := s.senders[flow.PagerPlatform]; ok {
 		out = append(out, "pager")
 	}
@@ -136,6 +149,9 @@ func (s *server) start(c flow.Config) {
 	c.Store, c.Platforms, c.Wake = kept, live(s.org, s.kept), s.worker.Wake
 	if s.slack != nil {
 		c.Directories = map[string]flow.Directory{slack.Platform: s.slack.Directory()}
+	}
+	if len(s.org.Pages.Pages) > 0 {
+		c.Routing, c.Pages = s.org.Pages, statuspage.NewReader(s.org.Pages, nil)
 	}
 	s.service = flow.New(c)
 	s.worker.Service = s.service
@@ -157,7 +173,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		})
 	}
 	web := &http.Server{
-		Handler: handlers.Routes{Slack: s.slackRoutes(), Flags: s.flags, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
+		Handler: handlers.Routes{Slack: s.slackRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
 		WriteTimeout: requestIn, IdleTimeout: idleFor, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
 	}
 	if err := s.flags.Refresh(ctx); err != nil { // so that the first who asks is not let through by mistake
@@ -197,6 +213,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	if err := s.service.Recover(ctx); err != nil { // its timers bring it back
 		s.log.Warn().Err(err).Msg("what an earlier process took in is taken up later")
 	}
+	part(func(ctx context.Context) error { s.watch(ctx); return nil })
 	<-ctx.Done()
 	s.log.Info().Msg("going: nothing new is taken in")
 	parts.Wait()
@@ -209,6 +226,21 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		return err
 	default:
 		return nil
+	}
+}
+
+// watch begins to read the status pages, once the store answers; their own timers go on with it.
+func (s *server) watch(ctx context.Context) {
+	for {
+		err := s.service.Watch(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.log.Warn().Err(err).Msg("the status pages are read as soon as the store answers")
+		select {
+		case <-ctx.Done():
+		case <-time.After(watchAgain):
+		}
 	}
 }
 
@@ -244,6 +276,10 @@ type behind struct{ *server }
 
 func (b behind) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error) {
 	return b.service.Accept(ctx, e)
+}
+
+func (b behind) Hear(ctx context.Context, page string, n incident.Notice) error {
+	return b.service.Hear(ctx, page, n)
 }
 
 func (b behind) Notice(ctx context.Context, k change.Key) (string, time.Time) {

@@ -15,6 +15,7 @@ const readyIn = 2 * time.Second
 type Routes struct {
 	Slack http.Handler                    // slash commands, interactivity and events
 	Flags http.Handler                    // pages and phone menus that ask
+	Pages http.Handler                    // notifications of status pages; no path of theirs is logged
 	Ready func(ctx context.Context) error // nil while work can be taken in; the reason is for the log alone
 }
 
@@ -28,6 +29,9 @@ func (r Routes) Handler() http.Handler {
 	}
 	if r.Flags != nil {
 		m.Handle("/flags/", r.Flags)
+	}
+	if r.Pages != nil {
+		m.Handle("/hooks/statuspage/", r.Pages)
 	}
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {

@@ -37,8 +37,8 @@ func (s *Service) Watch(ctx context.Context) error {
 	return nil
 }
 
-// Notice takes in what a page's notification said. When it returns without error, that is safe.
-func (s *Service) Notice(ctx context.Context, page string, n incident.Notice) error {
+// Hear takes in what a page's notification said. When it returns without error, that is safe.
+func (s *Service) Hear(ctx context.Context, page string, n incident.Notice) error {
 	_, err := s.Accept(ctx, Event{ID: "notice/" + page + "/" + rand.Text()[:16], At: time.Now(), What: Noticed{Page: page, Notice: n}})
 	return err
 }

@@ -131,6 +131,9 @@ func (s *Slack) post(ctx context.Context, p flow.Post, to handlers.Target, chann
 	if to.Thread != "" {
 		_, ts := parseRef(to.Thread)
 		options = append(options, slackgo.MsgOptionTS(ts))
+		if p.Broadcast {
+			options = append(options, slackgo.MsgOptionBroadcast())
+		}
 	} else if isDirect(p.Place.Channel) {
 		options = append(options, inThread(p.Place)...)
 	}
