@@ -246,16 +246,21 @@ func (s session) run(ctx context.Context, in io.Reader) error {
 	return err
 }
 
-// open puts the parts together, takes up what an earlier process left, and shows where things stand.
-func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker, error) {
-	kept := store.Flow{Store: s.Store}
-	s.Org.Escalate = s.Pager != nil
-	s.Org.Surfaces = []string{terminal.Platform}
+// flow is what the session decides with, on one chat platform.
+func (s session) flow(kept flow.Store, surface string) flow.Config {
+	s.Org.Surfaces = []string{surface}
 	c := flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms}
 	if len(s.Org.Pages.Pages) > 0 {
 		c.Routing, c.Pages = s.Org.Pages, statuspage.NewReader(s.Org.Pages, s.Web)
 	}
-	service := flow.New(c)
+	return c
+}
+
+// open puts the parts together, takes up what an earlier process left, and shows where things stand.
+func (s session) open(ctx context.Context) (*terminal.Terminal, *handlers.Worker, error) {
+	kept := store.Flow{Store: s.Store}
+	s.Org.Escalate = s.Pager != nil
+	service := flow.New(s.flow(kept, terminal.Platform))
 	worker := &handlers.Worker{Timers: kept, Service: service}
 	home := s.Org.Home("chat", terminal.Platform).Channel
 	if home == "" {

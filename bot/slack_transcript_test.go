@@ -148,10 +148,9 @@ func (f *front) open(ctx context.Context, s session) (*terminal.Terminal, *handl
 	kept, typed, me := store.Flow{Store: s.Store}, s.Org, s.me()
 	s.Org = f.people(s.Org)
 	f.adapter = f.start()
-	f.service = flow.New(flow.Config{
-		Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms,
-		Directories: map[string]flow.Directory{slack.Platform: f.adapter.Directory()},
-	})
+	c := s.flow(kept, slack.Platform)
+	c.Directories = map[string]flow.Directory{slack.Platform: f.adapter.Directory()}
+	f.service = flow.New(c)
 	worker := &handlers.Worker{Timers: kept, Service: f.service, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{slack.Platform: f})}
 	f.term = terminal.New(terminal.Config{
 		Out: s.Out, Session: s.Name, Me: me, Channel: "#support", Extras: s.Extras, Flow: f,
@@ -160,6 +159,9 @@ func (f *front) open(ctx context.Context, s session) (*terminal.Terminal, *handl
 		Tick:   func(ctx context.Context) error { _, err := worker.Step(ctx); return err },
 	})
 	if err := f.service.Recover(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err := f.service.Watch(ctx); err != nil {
 		return nil, nil, err
 	}
 	if err := worker.Settle(ctx); err != nil {
