@@ -181,6 +181,9 @@ func (s *Slack) draw(p flow.Post) (string, []slackgo.Block) {
 // whisper shows a message to one person in a channel. Slack keeps no such message: it is replaced only by the way of
 // answering that a press on it lent, else a new one is shown.
 func (s *Slack) whisper(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
+	if at, _ := parseRef(to.Ref); isDirect(at) { // it could not be shown in the channel
+		return s.post(ctx, p, to, at)
+	}
 	text, blocks := s.draw(p)
 	if r := p.Reply; r != nil && time.Now().Before(r.Ends) && lent(r.URL, s.config.ResponseHosts) {
 		_, thread := parseRef(p.Place.In)

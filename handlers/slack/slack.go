@@ -140,8 +140,11 @@ type identity struct {
 // errOrganisation means that the app is installed for a whole organisation.
 var errOrganisation = errors.New("the app is installed for a whole organisation; install it in the one workspace whose people use it")
 
-// workspace asks Slack once whose token it is.
+// workspace is the one that the organisation document names, else the one of the token: Slack is asked once.
 func (s *Slack) workspace(ctx context.Context) (workspace, error) {
+	if named := s.config.Organisation.Team; named != "" {
+		return workspace{team: named}, nil
+	}
 	s.identity.mu.Lock()
 	defer s.identity.mu.Unlock()
 	if s.identity.known.team != "" {
@@ -150,6 +153,8 @@ func (s *Slack) workspace(ctx context.Context) (workspace, error) {
 	if s.identity.err != nil && time.Since(s.identity.tried) < workspaceIn {
 		return workspace{}, s.identity.err
 	}
+	ctx, cancel := context.WithTimeout(ctx, takeInFor) // somebody waits, and the next ones behind them
+	defer cancel()
 	answer, err := s.api.AuthTestContext(ctx)
 	s.identity.tried, s.identity.err = time.Now(), err
 	if err != nil {
@@ -160,10 +165,6 @@ func (s *Slack) workspace(ctx context.Context) (workspace, error) {
 	if w.team == "" {
 		s.identity.err = errOrganisation
 		return workspace{}, errOrganisation
-	}
-	if want := s.config.Organisation.Team; want != "" && want != w.team {
-		s.identity.err = fmt.Errorf("the Slack token belongs to workspace %s, and the organisation document names %s", w.team, want)
-		return workspace{}, s.identity.err
 	}
 	s.identity.known = w
 	return w, nil
