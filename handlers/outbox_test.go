@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"switchback/bot/card"
 	"switchback/bot/flow"
@@ -29,7 +30,9 @@ type sending struct {
 	got    []string           // "message title", and where it went
 	answer map[string]error   // what sending a title gives
 	during func(title string) // what happens while a title is sent
+	after  func(title string) // what happens when it was answered
 	pace   handlers.Pace
+	hides  bool // what is sent has no name
 }
 
 // inBubble runs a test in fake time, over a new store.
@@ -62,7 +65,14 @@ func (s *sending) Send(_ context.Context, p flow.Post, to handlers.Target) (stri
 	if s.during != nil {
 		s.during(title)
 	}
-	return "ref-" + p.Message, s.answer[title]
+	err := s.answer[title]
+	if s.hides {
+		return "", err
+	}
+	if s.after != nil {
+		s.after(title)
+	}
+	return "ref-" + p.Message, err
 }
 
 func (s *sending) Pace(flow.Place) handlers.Pace { return s.pace }
@@ -72,8 +82,13 @@ func place() flow.Place { return flow.Place{Platform: "chat", Channel: "C1"} }
 // post puts one version of a message onto its lane, in a commit of its own.
 func (s *sending) post(message, title string, to flow.Place) {
 	s.t.Helper()
+	s.put(flow.Post{Place: to, Message: message, Card: card.Card{Title: title}})
+}
+
+func (s *sending) put(p flow.Post) {
+	s.t.Helper()
 	s.posts++
-	p := flow.Post{ID: fmt.Sprintf("p%03d", s.posts), Place: to, Message: message, Card: card.Card{Title: title}}
+	p.ID = fmt.Sprintf("p%03d", s.posts)
 	if err := s.kept.Save(s.t.Context(), flow.Save{Posts: []flow.Post{p}}); err != nil {
 		s.t.Fatal(err)
 	}
@@ -216,13 +231,178 @@ func TestOutboxLanesDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-func TestOutboxDropsWhatIsGone(t *testing.T) {
+// Of a place that is gone, and of a card that is refused, the outage of the message is told; the rest goes on.
+func TestOutboxTellsWhatCannotBeDelivered(t *testing.T) {
+	for _, word := range []error{handlers.ErrGone, handlers.ErrRefused} {
+		inBubble(t, func(s *sending) {
+			s.post("note:x/001", "to nobody", place())
+			s.post("chat-1/before/1", "first", place())
+			s.post("b", "second", place())
+			s.answer["first"] = fmt.Errorf("no_such_thing: %w", word)
+			s.answer["to nobody"] = s.answer["first"]
+			s.wantSent("note:x/001 to nobody", "chat-1/before/1 first", "b second")
+			want := []flow.What{flow.Undelivered{Outage: "chat-1", Message: "chat-1/before/1", Place: place(), Why: "no_such_thing"}}
+			if diff := cmp.Diff(want, s.events()); diff != "" {
+				s.t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// events are the events that the outbox left for flow.
+func (s *sending) events() []flow.What {
+	s.t.Helper()
+	ids, err := s.kept.Pending(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var out []flow.What
+	for _, id := range ids {
+		w, err := s.kept.Work(s.t.Context(), id)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		out = append(out, w.Value.Event.What)
+	}
+	return out
+}
+
+// A message that somebody deleted is posted anew when it has something new to say.
+func TestOutboxPostsAnewWhatIsGone(t *testing.T) {
 	inBubble(t, func(s *sending) {
-		s.post("a", "first", place())
-		s.post("b", "second", place())
-		s.answer["first"] = fmt.Errorf("message_not_found: %w", handlers.ErrGone)
-		s.wantSent("a first", "b second")
+		s.post("home", "closed", place())
+		s.wantSent("home closed")
+		s.once("open again", fmt.Errorf("message_not_found: %w", handlers.ErrGone))
+		s.post("home", "open again", place())
+		s.wantSent("home open again edits ref-home", "home open again")
 		s.wantEmpty()
+	})
+}
+
+// once lets a title fail the next time only.
+func (s *sending) once(title string, err error) {
+	s.answer[title] = err
+	s.after = func(sent string) {
+		if sent == title {
+			delete(s.answer, title)
+		}
+	}
+}
+
+// A thread whose message somebody deleted goes on under a new one, which looks as the old one did; if that goes too,
+// it goes on in the channel.
+func TestOutboxHealsAThread(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		under := place()
+		under.Thread = "home"
+		s.post("home", "closed", place())
+		s.wantSent("home closed")
+		s.once("one", handlers.ErrThreadGone)
+		s.post("a", "one", under)
+		s.post("b", "two", under)
+		s.wantSent(`a one under "ref-home"`, "home closed", `a one under "ref-home"`, `b two under "ref-home"`)
+		s.once("three", handlers.ErrThreadGone)
+		s.post("c", "three", under)
+		s.wantSent(`c three under "ref-home"`, `c three under ""`)
+		s.post("home", "open again", place())
+		s.post("d", "four", under)
+		s.wantSent("home open again", `d four under "ref-home"`)
+		s.wantEmpty()
+	})
+}
+
+// A platform may take a message and show nothing of it: then there is no thread to heal.
+func TestOutboxWithAMessageThatIsNotShown(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		under := place()
+		under.Thread = "home"
+		s.hides = true
+		s.post("home", "closed", place())
+		s.post("a", "one", under)
+		s.wantSent("home closed", `a one under ""`)
+		s.wantEmpty()
+	})
+}
+
+// A reminder that does not arrive within two minutes is not sent any more, however long the platform wants to be left
+// alone: its outage is told.
+func TestOutboxGivesUpALateReminder(t *testing.T) {
+	for name, answer := range map[string]error{"unknown": errCut, "later": handlers.Later{After: time.Hour}} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(s *sending) {
+				s.answer["ring"], s.answer["text"] = answer, answer
+				s.put(flow.Post{Message: "chat-1/deadline/5/0/owner", Card: card.Card{Title: "ring"}, Place: place(), Rings: true})
+				s.post("a", "text", place())
+				for range 119 {
+					s.run()
+					time.Sleep(time.Second)
+				}
+				if got := s.events(); len(got) > 0 {
+					t.Errorf("before two minutes have passed: %v", got)
+				}
+				time.Sleep(time.Second)
+				s.run()
+				want := []flow.What{flow.Undelivered{Outage: "chat-1", Message: "chat-1/deadline/5/0/owner", Place: place(), Rings: true, Late: true}}
+				if diff := cmp.Diff(want, s.events()); diff != "" {
+					t.Errorf("events (-want +got):\n%s", diff)
+				}
+				clear(s.answer)
+				time.Sleep(time.Hour)
+				s.wantSent("a text")
+			})
+		})
+	}
+}
+
+// The end of a message that was never sent is nothing to send.
+func TestOutboxClosesOnlyWhatWasOpened(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		ask := func(m string) { s.put(flow.Post{Message: m, Card: card.Card{Title: "works again?"}, Place: place()}) }
+		closes := func(m string) {
+			s.put(flow.Post{Message: m, Card: card.Card{Title: "answered"}, Place: place(), Closes: true})
+		}
+		ask("q1")
+		closes("q1")
+		ask("q2")
+		s.wantSent("q2 works again?")
+		closes("q2")
+		s.wantSent("q2 answered edits ref-q2")
+		s.wantEmpty()
+	})
+}
+
+// What waited for more than five minutes comes in the order that people need: how things are now, what happened
+// meanwhile, the rest.
+func TestOutboxAfterALongWait(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		for i, m := range []string{"chat-1/note", "home:chat-1", "chat-1/away/5"} {
+			s.post(m, fmt.Sprint(i), place())
+			s.answer[fmt.Sprint(i)] = handlers.Later{After: 6 * time.Minute}
+		}
+		s.run()
+		clear(s.answer)
+		time.Sleep(6 * time.Minute)
+		s.wantSent("home:chat-1 1", "chat-1/away/5 2", "chat-1/note 0")
+		s.wantEmpty()
+	})
+}
+
+func TestWaiting(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		began := time.Now()
+		s.post("a", "first", place())
+		time.Sleep(time.Minute)
+		s.post("b", "second", flow.Place{Platform: "chat", Channel: "C2"})
+		s.post("c", "third", flow.Place{Platform: "telex", Channel: "T1"})
+		got, err := s.kept.Waiting(s.t.Context())
+		want := map[string]flow.Queue{"chat": {Cards: 2, Oldest: began}, "telex": {Cards: 1, Oldest: began.Add(time.Minute)}}
+		if diff := cmp.Diff(want, got, cmpopts.EquateApproxTime(0)); diff != "" || err != nil {
+			s.t.Errorf("Waiting (-want +got), %v:\n%s", err, diff)
+		}
+		s.run()
+		if got, err := s.kept.Waiting(s.t.Context()); len(got) > 0 || err != nil {
+			s.t.Errorf("Waiting = %v, %v, want nothing", got, err)
+		}
 	})
 }
 

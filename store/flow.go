@@ -29,7 +29,8 @@ import (
 //	said:<key>       what a person said that a setting is in peace time, and when
 //	left:<key>       what an ended outage left on the platform, and what was there before it
 //	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
-//	sending:<lane>   who sends there until when, and what may have arrived
+//	sending:<lane>   until when somebody sends there, and what may have arrived
+//	away:<platform>  since when no send to a chat platform worked
 type Flow struct{ Store Store }
 
 // Prefixes of documents.
@@ -45,6 +46,7 @@ const (
 	outDoc      = "out:"
 	sentDoc     = "sent:"
 	sendingDoc  = "sending:"
+	awayDoc     = "away:"
 	leftDoc     = "left:"
 	saidDoc     = "said:"
 	draftDoc    = "draft:"
@@ -434,6 +436,14 @@ func (b *builder) remove(key string, version uint64) {
 	b.commit.Deletes = append(b.commit.Deletes, key)
 }
 
+// work takes work in that nobody has begun.
+func (b *builder) work(work []flow.Work) {
+	for _, w := range work {
+		b.put(workDoc+w.ID, 0, w)
+		b.commit.Timers = append(b.commit.Timers, Timer{flow.WorkTimer(w.ID), w.After})
+	}
+}
+
 func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 	if s.Op != "" {
 		b.commit.Op, b.commit.Nonce = s.Op, NewNonce()
@@ -464,6 +474,7 @@ func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 		timers.set(flow.WorkTimer(s.Done.Value.ID), time.Time{})
 	}
 	for _, p := range s.Posts {
+		p.At = time.Now()
 		b.put(outDoc+p.Place.Lane()+"\n"+p.ID, 0, p)
 		timers.set(flow.LaneTimers+p.Place.Lane(), time.Now().Truncate(time.Millisecond)) // due at once, whatever a store rounds to
 	}
@@ -685,6 +696,56 @@ const (
 	turnPause = 100 * time.Millisecond
 )
 
+// Away returns since when no send to a chat platform worked; version 0 means that the last one did.
+func (f Flow) Away(ctx context.Context, platform string) (flow.Doc[flow.Away], error) {
+	return get[flow.Away](ctx, f.Store, awayDoc+platform)
+}
+
+// SetAway keeps that, or that it works again where Since is zero, with what follows from it. It returns ErrConflict
+// where somebody else noticed it too.
+func (f Flow) SetAway(ctx context.Context, platform string, d flow.Doc[flow.Away], work []flow.Work) error {
+	b := builder{docs: map[string]uint64{}}
+	if d.Value.Since.IsZero() {
+		b.remove(awayDoc+platform, d.Version)
+	} else {
+		b.put(awayDoc+platform, d.Version, d.Value)
+	}
+	b.work(work)
+	if b.err != nil {
+		return b.err
+	}
+	_, err := commit(ctx, f.Store, b.commit)
+	return err
+}
+
+// Waiting says for each chat platform how many cards wait to be sent there, and since when the oldest does.
+func (f Flow) Waiting(ctx context.Context) (map[string]flow.Queue, error) {
+	names, err := f.Store.List(ctx, outDoc)
+	if err != nil || len(names) == 0 {
+		return nil, err
+	}
+	docs, err := f.Store.Get(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]flow.Queue{}
+	for _, d := range docs {
+		p, err := decode[flow.Post](d)
+		if err != nil {
+			return nil, err
+		}
+		q := out[p.Value.Place.Platform]
+		if p.Version == 0 {
+			continue
+		}
+		if q.Cards++; q.Oldest.IsZero() || p.Value.At.Before(q.Oldest) {
+			q.Oldest = p.Value.At
+		}
+		out[p.Value.Place.Platform] = q
+	}
+	return out, nil
+}
+
 // Turn saves what was sent, and who sends on. It returns the new version of the lane's Sending, and ErrConflict where
 // somebody else has taken the lane. While the store does not answer it asks again, as long as ctx lasts: what was sent
 // is worth waiting for.
@@ -700,6 +761,7 @@ func (f Flow) Turn(ctx context.Context, t flow.Turn) (uint64, error) {
 			return 0, err
 		}
 	}
+	b.work(t.Work)
 	if b.err != nil {
 		return 0, b.err
 	}
@@ -710,10 +772,10 @@ func (f Flow) Turn(ctx context.Context, t flow.Turn) (uint64, error) {
 		return f.patiently(ctx, c)
 	}
 	c.Lease = &Lease{Timer: t.Rest.Claim.ID, Token: t.Rest.Claim.Token}
-	c.Timers = []Timer{{t.Rest.Claim.ID, t.Rest.At}}
+	c.Timers = append(c.Timers, Timer{t.Rest.Claim.ID, t.Rest.At})
 	version, err := f.patiently(ctx, c)
 	if errors.Is(err, flow.ErrFenced) { // a post came, and whoever took its claim saw that the lane was taken
-		c.Lease, c.Timers = nil, []Timer{{t.Rest.Claim.ID, time.Now().Truncate(time.Millisecond)}}
+		c.Lease, c.Timers[len(c.Timers)-1].At = nil, time.Now().Truncate(time.Millisecond)
 		return f.patiently(ctx, c)
 	}
 	return version, err

@@ -40,6 +40,10 @@ func subjectOf(e Event) subject {
 		return subject{page: what.Page}
 	case Took:
 		return subject{page: what.Page}
+	case Undelivered:
+		return subject{outage: what.Outage}
+	case Returned:
+		return subject{outage: what.Outage}
 	case Command, Catalogue, Readings, Due, Begun: // of a command only the words can tell; the others say it themselves
 	}
 	return subject{}
@@ -75,7 +79,7 @@ func (b *batch) id() string {
 }
 
 func (b *batch) post(s Show) {
-	p := Post{ID: b.id(), Place: s.Place, Message: s.Message, Card: s.Card, Quiet: s.Quiet, Mention: s.Mention, Broadcast: s.Broadcast}
+	p := Post{ID: b.id(), Place: s.Place, Message: s.Message, Card: s.Card, Quiet: s.Quiet, Mention: s.Mention, Broadcast: s.Broadcast, Rings: s.Rings, Closes: s.Closes}
 	if p.Place == private(b.event) {
 		p.Reply = b.event.Reply
 	}
@@ -308,7 +312,7 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 		asked = keys(what.Plan)
 	case Readings:
 		asked = slices.Collect(maps.Keys(what.Values))
-	case Press, Due, Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took:
+	case Press, Due, Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took, Undelivered, Returned:
 	}
 	if len(asked) > 0 {
 		if err = s.held(ctx, &d, asked); err == nil {

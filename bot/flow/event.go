@@ -135,18 +135,20 @@ type Stepped struct {
 	Outage string `json:"outage"`
 }
 
-func (Command) what()   {}
-func (Press) what()     {}
-func (Catalogue) what() {}
-func (Readings) what()  {}
-func (Due) what()       {}
-func (Begun) what()     {}
-func (Stepped) what()   {}
-func (Noticed) what()   {}
-func (Look) what()      {}
-func (PageRead) what()  {}
-func (PageSaid) what()  {}
-func (Took) what()      {}
+func (Command) what()     {}
+func (Press) what()       {}
+func (Catalogue) what()   {}
+func (Readings) what()    {}
+func (Due) what()         {}
+func (Begun) what()       {}
+func (Stepped) what()     {}
+func (Noticed) what()     {}
+func (Look) what()        {}
+func (PageRead) what()    {}
+func (PageSaid) what()    {}
+func (Took) what()        {}
+func (Undelivered) what() {}
+func (Returned) what()    {}
 
 // Effect is something to be done because of a decision. Its id is the event's id and its number, which is the op id of
 // what it causes: repeating it is harmless.
@@ -163,6 +165,8 @@ type Show struct {
 	// Broadcast: in a thread, and where the platform can in its channel too.
 	Broadcast bool     `json:"broadcast,omitzero"`
 	Mention   []string `json:"mention,omitzero"`
+	Rings     bool     `json:"rings,omitzero"`  // somebody counts on it: what does not arrive in two minutes was not given
+	Closes    bool     `json:"closes,omitzero"` // says how a message ended, and nothing where that was never sent
 }
 
 // Form opens a form for the person who pressed, once, on the surface that they pressed on.
@@ -314,6 +318,10 @@ func decodeWhat(kind string, data []byte) (What, error) {
 		return decode[PageSaid](data)
 	case "flow.Took":
 		return decode[Took](data)
+	case "flow.Undelivered":
+		return decode[Undelivered](data)
+	case "flow.Returned":
+		return decode[Returned](data)
 	}
 	return nil, fmt.Errorf("unknown kind of event %q", kind)
 }

@@ -510,7 +510,7 @@ func (s *stepping) checked(screen string, a Action) {
 	})
 	s.note("checked", "%s as a customer: %s, says %s", screen, a.Arg, by)
 	st, _ := s.r.Step(change.Key(a.Key))
-	s.post("check/"+screen+"/"+strconv.FormatBool(st.Back), s.thread(), card.Card{Title: screen + ", as a customer: " + a.Arg, Text: []string{"Said " + by + " at " + card.Clock(at) + "."}})
+	s.closes("check/"+screen+"/"+strconv.FormatBool(st.Back), s.thread(), card.Card{Title: screen + ", as a customer: " + a.Arg, Text: []string{"Said " + by + " at " + card.Clock(at) + "."}})
 }
 
 func (s *stepping) seen(st change.Step, v change.Value) {

@@ -83,7 +83,9 @@ type Told struct {
 	Looks []string                `json:"looks,omitzero"` // screens at which somebody was asked to look as a customer
 	Hands []Busy                  `json:"hands,omitzero"` // whose card shows something to do
 
-	Unnamed string `json:"unnamed,omitzero"` // the steps of which it was asked what was there before
+	Unnamed string               `json:"unnamed,omitzero"` // the steps of which it was asked what was there before
+	Lost    map[string]time.Time `json:"lost,omitzero"`    // by lane: when people were told that a place cannot be reached
+	Hurried string               `json:"hurried,omitzero"` // the reminder that was not given, and went to others too
 }
 
 // Busy is somebody who was shown what to do on one screen.
@@ -139,6 +141,10 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 		s.readings(what)
 	case Due:
 		s.due(what)
+	case Undelivered:
+		s.undelivered(what)
+	case Returned:
+		s.returned(what)
 	case PageSaid:
 		s.pageSaid(what)
 	case Command, Catalogue, Noticed, Look, PageRead, Took:
@@ -427,7 +433,7 @@ func (s *stepping) questions() {
 	}
 	for _, st := range s.r.Steps { // in the order of the steps, so that the same input gives the same answer
 		if _, was := s.o.Told.Asked[st.Key]; was && asked[st.Key] == "" {
-			s.post("ask/"+string(st.Key), s.thread(), card.Card{Title: stepName(st), Text: []string{stepWord(st) + by(st)}})
+			s.closes("ask/"+string(st.Key), s.thread(), card.Card{Title: stepName(st), Text: []string{stepWord(st) + by(st)}})
 		}
 	}
 	for _, back := range []bool{false, true} {
@@ -445,7 +451,7 @@ func (s *stepping) failures(asked map[change.Key]string, back bool) {
 	was := s.o.Told.Asked[name]
 	switch {
 	case len(steps) == 0 && was != "":
-		s.post(string(name)+"/"+was, s.thread(), card.Card{Title: "Answered, by " + orElse(s.e.By.Name, "the bot"), Text: []string{headline(s.o, s.r)}})
+		s.closes(string(name)+"/"+was, s.thread(), card.Card{Title: "Answered, by " + orElse(s.e.By.Name, "the bot"), Text: []string{headline(s.o, s.r)}})
 	case len(steps) > 0 && engineWork(s.r):
 		if was != "" {
 			asked[name] = was
@@ -540,11 +546,7 @@ func (s *stepping) ask(from time.Time) {
 func (s *stepping) answered(text string) {
 	q := &s.o.Asking
 	if q.Open {
-		c := card.Card{Title: s.o.Leaf.Again.Text, Text: []string{text}}
-		s.post("q"+strconv.Itoa(q.N), s.owner(), c)
-		if q.Thread {
-			s.post("t"+strconv.Itoa(q.N), s.thread(), c)
-		}
+		s.closeQuestion(card.Card{Title: s.o.Leaf.Again.Text, Text: []string{text}})
 	}
 	q.Open, q.Thread, q.Silent, q.Heard = false, false, 0, s.e.At
 	q.Said, q.Over = "", time.Time{}
@@ -571,11 +573,7 @@ func (s *stepping) due(d Due) {
 	case questionTimer:
 		s.question()
 	case threadTimer:
-		if q := &s.o.Asking; q.Open && !q.Thread {
-			q.Thread = true
-			s.post("t"+strconv.Itoa(q.N), s.thread(), questionCard(s.o))
-			s.changed = true
-		}
+		s.toThread()
 	case silentTimer:
 		if s.r.Phase() == change.Nothing || s.r.Phase() == change.Ended {
 			s.finish("unconfirmed", "the bot", "")
@@ -624,21 +622,44 @@ func (s *stepping) left() {
 	}
 }
 
+func questionName(n int) string { return "q" + strconv.Itoa(n) }
+
+func threadName(n int) string { return "t" + strconv.Itoa(n) }
+
+// closeQuestion takes the buttons of the open question away, wherever it was asked.
+func (s *stepping) closeQuestion(c card.Card) {
+	q := s.o.Asking
+	s.closes(questionName(q.N), s.owner(), c)
+	for _, platform := range s.policy.Surfaces {
+		if p, ok := s.policy.Named(s.o.Owner.ID, platform); ok && p.Account != "" && p.Account != s.o.Owner.Account {
+			s.closes(questionName(q.N), Place{Platform: platform, Person: p.Account}, c)
+		}
+	}
+	if q.Thread {
+		s.closes(threadName(q.N), s.thread(), c)
+	}
+}
+
+// toThread asks the open question in the thread too.
+func (s *stepping) toThread() {
+	if q := &s.o.Asking; q.Open && !q.Thread {
+		q.Thread = true
+		s.ring(threadName(q.N), s.thread(), questionCard(s.o), nil)
+		s.changed = true
+	}
+}
+
 func (s *stepping) question() {
 	q := &s.o.Asking
 	if q.Open { // the one before had no answer
 		q.Silent++
-		c := card.Card{Title: s.o.Leaf.Again.Text, Text: []string{"Not answered; asked again at " + card.Clock(s.e.At) + "."}}
-		s.post("q"+strconv.Itoa(q.N), s.owner(), c)
-		if q.Thread {
-			s.post("t"+strconv.Itoa(q.N), s.thread(), c)
-		}
+		s.closeQuestion(card.Card{Title: s.o.Leaf.Again.Text, Text: []string{"Not answered; asked again at " + card.Clock(s.e.At) + "."}})
 	} else { // the first that may stay without an answer
 		s.do(Remind{silentTimer, s.unconfirmedAt()})
 	}
 	q.N++
 	q.Open, q.Thread = true, false
-	s.post("q"+strconv.Itoa(q.N), s.owner(), questionCard(s.o))
+	s.ring(questionName(q.N), s.owner(), questionCard(s.o), nil)
 	s.do(Remind{threadTimer, s.e.At.Add(time.Duration(s.policy.AskThreadAfter))})
 	s.ask(s.e.At)
 }
@@ -657,12 +678,6 @@ func (s *stepping) climb() {
 		s.o.Rung++
 		missed++
 	}
-	i := min(s.o.Rung, len(s.policy.Ladder)-1)
-	to := s.policy.Ladder[i].To
-	open := s.policy.PageAtNight || s.policy.IsOpen(s.e.At)
-	if slices.Contains(to, "group") && !open {
-		to = []string{"owner"}
-	}
 	over := s.e.At.Sub(s.o.Deadline)
 	if s.policy.RestoreByItself == atDeadline && over >= 0 && s.r.Phase() == change.Changed {
 		s.note("restore", "put back at the deadline, as the organisation says")
@@ -672,26 +687,7 @@ func (s *stepping) climb() {
 		return
 	}
 	c := deadlineCard(s.policy, s.o, s.r, over, missed)
-	name := fmt.Sprintf("deadline/%d/%d", s.o.Deadline.Unix(), s.o.Rung) // a new message: an edited one rings nowhere
-	var mention []string
-	for _, where := range to {
-		switch where {
-		case "owner":
-			s.post(name+"/owner", s.owner(), c)
-		case "thread":
-			s.post(name+"/thread", s.thread(), c)
-		case "channel":
-			if s.policy.Backup != "" {
-				mention = []string{s.policy.Backup}
-			}
-			s.mention(name+"/channel", c, mention)
-		case "group":
-			s.mention(name+"/group", c, s.policy.responders())
-		}
-	}
-	if s.policy.Escalate && s.o.Rung >= 2 {
-		s.post(name+"/pager", Place{Platform: PagerPlatform, Channel: "pager"}, c)
-	}
+	s.give(reminderName(s.o.Deadline, s.o.Rung), c, s.audience(s.o.Rung), s.o.Rung >= pagerRung)
 	s.o.Rung++
 	next := s.rung(s.o.Rung)
 	if s.o.Rung >= len(s.policy.Ladder) && !s.policy.PageAtNight {
@@ -701,15 +697,49 @@ func (s *stepping) climb() {
 	s.changed = true
 }
 
+const pagerRung = 2 // from which on a pager rings too
+
+// reminderName begins the names of the messages of one rung: new ones each time, because an edited one rings nowhere.
+func reminderName(deadline time.Time, rung int) string {
+	return fmt.Sprintf("deadline/%d/%d/", deadline.Unix(), rung)
+}
+
+// audience is to whom a rung goes at this time of day.
+func (s *stepping) audience(rung int) []string {
+	to := s.policy.Ladder[min(rung, len(s.policy.Ladder)-1)].To
+	if slices.Contains(to, "group") && !s.policy.PageAtNight && !s.policy.IsOpen(s.e.At) {
+		return []string{"owner"}
+	}
+	return slices.Clone(to)
+}
+
+// give gives a reminder.
+func (s *stepping) give(name string, c card.Card, to []string, pager bool) {
+	for _, where := range to {
+		switch where {
+		case "owner":
+			s.ring(name+where, s.owner(), c, nil)
+		case "thread":
+			s.ring(name+where, s.thread(), c, nil)
+		case "channel":
+			var mention []string
+			if s.policy.Backup != "" {
+				mention = []string{s.policy.Backup}
+			}
+			s.ring(name+where, s.o.Home, c, mention)
+		case "group":
+			s.ring(name+where, s.o.Home, c, s.policy.responders())
+		}
+	}
+	if pager && s.policy.Escalate {
+		s.ring(name+"pager", Place{Platform: PagerPlatform, Channel: "pager"}, c, nil)
+	}
+}
+
 // remind sets the time of the next rung.
 func (s *stepping) remind(at time.Time) {
 	s.o.LadderAt = at
 	s.do(Remind{ladderTimer, at})
-}
-
-func (s *stepping) mention(name string, c card.Card, who []string) {
-	c.Drill = s.o.Drill
-	s.do(Show{Message: s.message(name), Place: s.o.Home, Card: c, Mention: who})
 }
 
 // midnight sets the question that comes half an hour before a weekday begins which is not covered, and the moment at

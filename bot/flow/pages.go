@@ -174,7 +174,7 @@ func StepPage(p Policy, page incident.Page, w Watch, cases map[string]Case, e Ev
 		s.took(what)
 	case Press:
 		s.press(what.Action)
-	case Command, Catalogue, Readings, Begun, Stepped, PageSaid:
+	case Command, Catalogue, Readings, Begun, Stepped, PageSaid, Undelivered, Returned:
 		return w, nil, nil, fmt.Errorf("page %s: %T is no event of a page", page.ID, what)
 	}
 	return s.w, s.changed, s.out, nil

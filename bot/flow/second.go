@@ -289,7 +289,7 @@ func (s *walking) closeSecond() {
 	for _, at := range q.At {
 		s.do(Show{Message: q.message(s.w), Place: at, Card: card.Card{
 			Title: card.Shorten(s.w.By.Name+" asked for a second person: "+q.Title, card.MaxTitle), Text: []string{q.Said},
-		}})
+		}, Closes: true})
 	}
 	s.do(Remind{Timer: secondTimer})
 }

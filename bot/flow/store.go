@@ -130,6 +130,9 @@ type Post struct {
 	Mention []string  `json:"mention,omitzero"`
 	// Broadcast: in a thread, and where the platform can in its channel too.
 	Broadcast bool        `json:"broadcast,omitzero"`
+	Rings     bool        `json:"rings,omitzero"`
+	Closes    bool        `json:"closes,omitzero"`
+	At        time.Time   `json:"at,omitzero"`    // since when it waits; the store says it
 	Reply     *Capability `json:"reply,omitzero"` // nil: it is sent like any other message
 }
 
@@ -143,8 +146,10 @@ type Draft struct {
 
 // Sent is where a message went, so that it can be edited.
 type Sent struct {
-	Ref  string `json:"ref"`  // the platform's own name for it
-	Card string `json:"card"` // a hash of what was sent last
+	Ref  string     `json:"ref"`           // the platform's own name for it; "" means that it is gone there
+	Card string     `json:"card"`          // a hash of what was sent last
+	Root *card.Card `json:"root,omitzero"` // what was sent last, of a message that may have a thread: it is posted anew if it is gone
+	Anew time.Time  `json:"anew,omitzero"` // when that was done
 }
 
 // Sending is how far the sending of one lane has come. Whoever sends takes the lane first, by saving this document at
@@ -155,6 +160,18 @@ type Sending struct {
 	Paid   time.Time `json:"paid,omitzero"`   // up to when the platform's pace is used up
 	Failed int       `json:"failed,omitzero"` // sends in a row whose outcome is unknown
 	Tried  *Tried    `json:"tried,omitzero"`  // a new message on its way; if the sender is gone, nobody knows whether it arrived
+}
+
+// Away is since when no send to a chat platform worked.
+type Away struct {
+	Since time.Time `json:"since"`
+	Last  time.Time `json:"last"` // when it was noticed last, to the minute
+}
+
+// Queue is what waits for one chat platform.
+type Queue struct {
+	Cards  int
+	Oldest time.Time // since when the oldest waits
 }
 
 // Tried is a new message that may have arrived.
@@ -171,6 +188,7 @@ type Turn struct {
 	Done    []Doc[Post]  // taken off the lane
 	Message string
 	Sent    *Doc[Sent] // where Message went; nil: nothing new
+	Work    []Work     // what follows from it
 	Rest    *Rest      // the sender stops; nil: it goes on
 }
 

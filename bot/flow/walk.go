@@ -124,7 +124,7 @@ func StepWalk(p Policy, t tree.Tree, w Walk, e Event) (Walk, []Effect, error) {
 		s.readings(what)
 	case Due:
 		s.due(what)
-	case Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took:
+	case Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took, Undelivered, Returned:
 		return w, nil, fmt.Errorf("walk %s: %T is no event of a walk", w.ID, what)
 	}
 	s.leftSecond(w)

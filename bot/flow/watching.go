@@ -161,7 +161,7 @@ func wanted(what What, w Watch) []string {
 		out = append(out, id)
 	case Took:
 		out = append(out, what.ID)
-	case Command, Catalogue, Readings, Due, Begun, Stepped, Noticed, Look, PageSaid:
+	case Command, Catalogue, Readings, Due, Begun, Stepped, Noticed, Look, PageSaid, Undelivered, Returned:
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
