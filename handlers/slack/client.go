@@ -59,6 +59,15 @@ func (p *pace) wait(method string) error {
 	return nil
 }
 
+// Pace is Slack's limit of a channel: one message per second, and short bursts
+// (https://docs.slack.dev/reference/methods/chat.postMessage). What only one person sees has no such limit.
+func (s *Slack) Pace(at flow.Place) handlers.Pace {
+	if at.Person != "" && at.Channel != "" && !isDirect(at.Channel) {
+		return handlers.Pace{}
+	}
+	return handlers.Pace{Every: time.Second, Burst: 4}
+}
+
 // ref is Slack's name of a message, as the outbox keeps it: channel and ts.
 func ref(channel, ts string) string { return channel + "/" + ts }
 
@@ -67,8 +76,8 @@ func parseRef(s string) (channel, ts string) {
 	return channel, ts
 }
 
-// Send posts or edits one message. Its errors are the outbox's: a handlers.Later, handlers.ErrGone, or anything else,
-// where the outcome is unknown.
+// Send posts or edits one message. Its errors are the outbox's: a handlers.Later, handlers.ErrGone, ErrThreadGone, ErrRefused, or
+// anything else, where the outcome is unknown.
 func (s *Slack) Send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
@@ -318,8 +327,12 @@ func classify(err error) error {
 	case isOneOf(err, "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope", "team_access_not_granted"):
 		return fmt.Errorf("Slack does not let the bot in: %w", err)
 	case isOneOf(err, "channel_not_found", "not_in_channel", "is_archived", "user_not_found", "user_not_visible", "user_disabled", "cannot_dm_bot",
-		"restricted_action", "message_not_found", "cant_update_message", "edit_window_closed", "is_inactive", "thread_not_found", "no_permission") || refused(err):
+		"restricted_action", "message_not_found", "cant_update_message", "edit_window_closed", "is_inactive", "no_permission"):
 		return fmt.Errorf("%w: %w", handlers.ErrGone, err)
+	case isOneOf(err, "thread_not_found"):
+		return fmt.Errorf("%w: %w", handlers.ErrThreadGone, err)
+	case refused(err):
+		return fmt.Errorf("%w: %w", handlers.ErrRefused, err)
 	}
 	return err
 }
