@@ -81,7 +81,7 @@ func TestCalls(t *testing.T) {
 		{"config", 2, "", `"example", "schema"`},
 		{"outages --data nowhere", 1, "", "nothing is kept in"},
 		{"nonsense", 2, "", "nonsense"},
-		{"", 2, "", `"chat", "check", "tree"`},
+		{"", 2, "", `"chat", "serve", "check"`},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
 			status, out, errs := calls(t, strings.Fields(tt.args)...)

@@ -179,22 +179,25 @@ func (p *pruning) find(ctx context.Context, st store.Store, names, gone map[stri
 		notes[key] = strings.HasPrefix(message, "note:")
 		names[key] = names[key] || notes[key] || gone[about(message)]
 	}
-	current, err := st.List(ctx, "at:")
-	if err != nil {
-		return err
-	}
-	docs, err := st.Get(ctx, current...)
-	if err != nil {
-		return err
-	}
-	for _, d := range docs {
-		var at struct{ Walk string }
-		if json.Unmarshal(d.Data, &at) == nil && gone[at.Walk] {
-			names[d.Key] = true
+	for _, prefix := range []string{"at:", "root:"} { // to a walk, and to an outage's message
+		keys, err := st.List(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		docs, err := st.Get(ctx, keys...)
+		if err != nil {
+			return err
+		}
+		for _, d := range docs {
+			var to struct{ Walk, Message string }
+			if json.Unmarshal(d.Data, &to) == nil && (gone[to.Walk] || gone[about(to.Message)]) {
+				names[d.Key] = true
+			}
 		}
 	}
 	maps.DeleteFunc(names, func(_ string, goes bool) bool { return !goes })
-	if docs, err = st.Get(ctx, slices.Sorted(maps.Keys(names))...); err != nil {
+	docs, err := st.Get(ctx, slices.Sorted(maps.Keys(names))...)
+	if err != nil {
 		return err
 	}
 	var newest uint64 // of what goes: only notes from before can be over for sure
