@@ -127,8 +127,13 @@ func (s *sending) remove(text string) {
 // Whatever Slack does with a message and however it answers, the message is there once.
 func TestOutboxPostsOnceWhateverSlackAnswers(t *testing.T) {
 	for _, f := range []slacktest.Fault{
-		{Kind: slacktest.Cut}, {Kind: slacktest.Lost}, {Kind: slacktest.Silent}, {Kind: slacktest.Broken}, {Kind: slacktest.TooMany, Delay: 70 * time.Second},
-		{Kind: slacktest.Cut, Times: 3}, {Kind: slacktest.Broken, Times: 3},
+		{Kind: slacktest.Cut},
+		{Kind: slacktest.Lost},
+		{Kind: slacktest.Silent},
+		{Kind: slacktest.Broken},
+		{Kind: slacktest.TooMany, Delay: 70 * time.Second},
+		{Kind: slacktest.Cut, Times: 3},
+		{Kind: slacktest.Broken, Times: 3},
 	} {
 		t.Run(fmt.Sprintf("%s %d", f.Kind, f.Times), func(t *testing.T) {
 			inBubble(t, func(s *sending) {
