@@ -392,6 +392,7 @@ func TestRules(t *testing.T) {
 }
 
 func (r rule) holds(t *testing.T, prepare ...func(*stage)) {
+	t.Helper()
 	var got string
 	synctest.Test(t, func(t *testing.T) { got = anonymous(string(play(t, r.script, prepare...))) })
 	rest := got

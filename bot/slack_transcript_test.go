@@ -240,6 +240,8 @@ func (f *front) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, er
 		if m, label, err = f.find(user, what.Action.Encode()); err == nil {
 			d, err = f.slack.Press(ctx, user, m, label)
 		}
+	default:
+		err = fmt.Errorf("nobody does a %T at a terminal", what)
 	}
 	if err == nil && !d.OK() {
 		err = errors.New(d.Err)

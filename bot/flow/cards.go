@@ -700,14 +700,25 @@ func stepCard(o Outage, st change.Step) card.Card {
 		c.Title += " was changed by somebody else"
 		c.Text = []string{"Nothing is overwritten without your word."}
 		btn("overwrite", fingerprint(st), card.Shorten("Put back: "+quoted(st.Before.Value), card.MaxLabel), card.Danger, false)
+		c.Buttons[0].Sure = sureOver(st, st.Before.Value)
 		leave = card.Shorten("Keep what it shows now: "+quoted(*st.Now)+"…", card.MaxLabel)
 	default:
 		c.Title += " was changed by somebody else meanwhile"
 		c.Text = []string{"Nothing is overwritten without your word."}
 		btn("overwrite", fingerprint(st), card.Shorten("Set it all the same: "+quoted(st.Want), card.MaxLabel), card.Danger, false)
+		c.Buttons[0].Sure = sureOver(st, st.Want)
 	}
 	btn("leave", "", leave, card.Plain, true)
 	return c
+}
+
+// sureOver is asked before the bot sets something over what somebody else set.
+func sureOver(st change.Step, value change.Value) *card.Sure {
+	text := "It becomes " + quoted(value) + "."
+	if st.Now != nil {
+		text = "Somebody else set it to " + quoted(*st.Now) + ". " + text
+	}
+	return &card.Sure{Title: "Overwrite " + stepName(st) + "?", Text: text, Yes: "Yes, overwrite it", No: "No"}
 }
 
 // failedCard asks once about all steps that did not work in one direction. Not nil only where there are some.

@@ -431,7 +431,7 @@ func (s *stepping) abandon(reason string, sure bool) {
 			Text:  []string{headline(s.o, s.r) + ". It stays like this, and I ask no more. Reason: " + reason},
 			Facts: facts(s.r.Steps, stepFact),
 			Buttons: []card.Button{
-				{Label: "Yes, leave everything as it is now", Style: card.Danger, Action: s.act("abandon-sure", asIs, reason)},
+				{Label: "Yes, leave everything as it is now", Action: s.act("abandon-sure", asIs, reason)},
 				s.button("look", "", "No"),
 			},
 		}

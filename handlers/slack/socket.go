@@ -57,7 +57,7 @@ func (s *Slack) connection(ctx context.Context) (err error) {
 	for {
 		select {
 		case err := <-ended:
-			return errors.Join(errors.New("Slack's connection is over"), err)
+			return errors.Join(errors.New("the connection to Slack is over"), err)
 		case e, ok := <-client.Events:
 			if !ok {
 				return <-ended
