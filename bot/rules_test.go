@@ -240,6 +240,40 @@ func rules() []rule {
 			nil,
 		},
 		{
+			"R16 a value that was put back is the known one of the next outage", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 2\n> Snow day\n> \n> \n> 1\n> /outage restore\n> 1\n> 1\n> 3.1\n> 1\n> 3.1\n~ 1h\n> /outage voice agents\n> 6\n> 1\n",
+			[]string{"Orders, Initial IVR: Snow day, as before", "What was there before you changed it?", "known from before: Snow day"},
+			nil,
+		},
+		{
+			"R27 what nobody ever said to be published is asked first; the others note meanwhile, and nobody is sent to click", "@ 2026-11-28T01:00:00Z live new\n> /outage voice agents\n> 1\n> @sam 3.2\n> 4.1\n> 1\n",
+			[]string{
+				"I ask first whether the IVR “Voicemail Only” exists and is published", "First: does the IVR “Voicemail Only” exist", "@sam creates the IVR",
+				"Thanks for contacting us! We are currently not taking phone calls", "Text to Speech, then Recording", `Enter "new voicemail only message"`,
+				"Before you click", "The clicks come when “Voicemail Only” is published",
+			},
+			[]string{"now click in"},
+		},
+		{
+			"R27 a number that shows it already proves it", "@ 2026-11-28T01:00:00Z live new\n> /outage voice agents\n> 1\n> 4.1\n> 2\n> Voicemail Only\n> Main menu\n> Repairs menu\n> /outage ready\n",
+			[]string{"“Voicemail Only” exists and is published", "now click in", "exists and is published, says @ana Fri 27 Nov"},
+			nil,
+		},
+		{
+			"R27 said while all is well, it is not asked in the outage", "@ 2026-11-28T01:00:00Z live new\n> /outage ready\n> @lee /outage ready published\n> 1.1\n> /outage voice agents\n> 1\n",
+			[]string{"nobody has said yet that it exists and is published", "You are not one of the responders", "exists and is published, says @ana", "still to do by hand"},
+			[]string{"First: does the IVR"},
+		},
+		{
+			"R28 the team of the Voice inbox is told once when voicemails begin, and at the end", "@ 2026-11-25T18:00:00Z\n> /outage voice agents\n> 1\n> 1\n~ 10m\n> /outage restore\n> 1\n> 1\n",
+			[]string{"To @lee", "Voicemails arrive in your inbox now", "~ 10m", "To @lee", "It is over: no more voicemails from this outage"},
+			nil,
+		},
+		{
+			"R28 not before a caller can hear it", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 1\n",
+			[]string{"now click in"},
+			[]string{"Voicemails arrive"},
+		},
+		{
 			"R29 nobody can log in: one outage, with what can still be done", "@ 2026-11-25T18:00:00Z\n> /outage everything\n> 1\n> 1\n",
 			[]string{"Close Web shop and Help centre and send all 4 numbers to voicemail now", "LOGIN – Web shop and Help centre CLOSED · callers of all 4 numbers hear voicemail", "I ask at Wed 25 Nov 14:00; nothing reopens by itself. I ask @ana at Wed 25 Nov 10:30 whether it works again"},
 			nil,

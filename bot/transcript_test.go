@@ -20,6 +20,7 @@ import (
 
 	"switchback/bot/card"
 	"switchback/bot/change"
+	"switchback/bot/flow"
 	"switchback/bot/sim"
 	"switchback/handlers"
 	"switchback/handlers/statuspage/statuspagetest"
@@ -33,7 +34,8 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 //
 //	# …           says what it is about
 //	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed; "live" after it is bot chat --live,
-//	                         "four-eyes" an organisation that wants them
+//	                         "four-eyes" an organisation that wants them, and "new" one in which nobody ever said that
+//	                         the IVR for an outage is published
 //	> …           is a line that is typed
 //	~ 2h30m       lets time pass
 //	= restart     ends the program, and starts it again; "after 2h" later
@@ -148,6 +150,7 @@ type stage struct {
 	worker   *handlers.Worker
 	playbook string
 	live     bool
+	fresh    bool // nobody ever said anything of peace time
 	shown    func(card.Card)
 	front    *front               // not nil: everything goes through Slack
 	page     *statuspagetest.Page // nil: none is configured
@@ -176,6 +179,7 @@ func play(t *testing.T, script string, prepare ...func(*stage)) []byte {
 			s.live = strings.Contains(modes, "live")
 			s.org.FourEyes = strings.Contains(modes, "four-eyes")
 			withPage := strings.Contains(modes, "page")
+			s.fresh = strings.Contains(modes, "new")
 			at, err := time.Parse(time.RFC3339, clock)
 			if err != nil {
 				t.Fatal(err)
@@ -247,6 +251,12 @@ func (s *stage) start() {
 	}
 	if s.store, err = store.Open(s.dir); err != nil {
 		s.t.Fatal(err)
+	}
+	if s.starts == 1 && !s.fresh {
+		words := map[change.Key]change.Word{"ivr/Voicemail Only": {Value: change.Value{Raw: []byte("published"), Text: "published"}, By: "@ana", At: time.Now()}}
+		if err := (store.Flow{Store: s.store}).Save(s.t.Context(), flow.Save{Words: words}); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 	if s.company == nil {
 		if s.company, err = sim.NewCompany(s.org.practice(), s.org.Location(), ""); err != nil {

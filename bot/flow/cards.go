@@ -254,6 +254,9 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 			}
 		}
 	}
+	for _, m := range w.Menus {
+		c.Notes = append(c.Notes, "I ask first whether the IVR “"+card.Shorten(plain(m), 60)+"” exists and is published: nobody has said so yet.")
+	}
 	since := "now"
 	if !w.Inputs.Since.IsZero() {
 		since = card.Day(w.Inputs.Since)

@@ -48,7 +48,7 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 		}
 		return nil
 	case "ready":
-		say(s.readyCard())
+		say(s.ready(ctx, b, len(rest) == 1 && strings.EqualFold(rest[0], published)))
 		return nil
 	case "history":
 		say(historyCard(s.policy, e, rest))

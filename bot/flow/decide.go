@@ -439,7 +439,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 			if err := s.start(ctx, b, t, f); err != nil {
 				return err
 			}
-		case Restore, Resume, Enter, Hand, Nudge, Consult, Say, Forget, Point:
+		case Restore, Resume, Enter, Hand, Know, Nudge, Consult, Say, Forget, Point:
 			return fmt.Errorf("%w: walk %s: %T is no effect of a walk", errUndecided, next.ID, f)
 		}
 	}
@@ -534,6 +534,9 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 	if _, ok := e.What.(Due); ok {
 		e.Desk.Gone = s.gone(ctx, b.outage.Value, b.record.Value)
 	}
+	if n, ok := s.tree.Node("voicemail-only"); ok {
+		e.Desk.HowTo = n.Text
+	}
 	e.Desk.Guide, e.Desk.Asked = s.guides(b.record.Value), s.asked(ctx, b.record.Value)
 	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
 	if err != nil {
@@ -569,6 +572,8 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 				return fmt.Errorf("outage %s: %w", next.ID, err)
 			}
 			b.record.Value, b.moved, moved = r, true, true
+		case Know:
+			b.learn(f.Key, f.Word)
 		case Nudge:
 			for _, o := range e.Desk.Open {
 				if o.ID != next.ID {

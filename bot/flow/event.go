@@ -71,6 +71,7 @@ type Desk struct {
 	Outside map[string]bool                  // places of the outage where people of other organisations read along, by lane
 	Named   map[string]Person                // who is meant by the accounts that a press names
 	Asker   Person                           // who asked for a second person, as they are now; only for a walk where four eyes are wanted
+	HowTo   string                           // how to create the phone menu for an outage
 	Works   bool                             // changes may be made: the store is healthy
 	Why     string                           // why not
 }
@@ -104,6 +105,7 @@ type Press struct {
 type Catalogue struct {
 	Resources []change.Resource `json:"resources"`
 	Plan      []change.Step     `json:"plan"`
+	Menus     []string          `json:"menus,omitzero"` // of the phone menus that the plan's clicks select, those that nobody ever said to be published
 	Error     string            `json:"error,omitzero"` // why it could not be listed or planned
 }
 
@@ -216,6 +218,12 @@ type Hand struct {
 	Apply func(change.Step) (change.Step, error)
 }
 
+// Know keeps what somebody said of a setting in peace time.
+type Know struct {
+	Key  change.Key
+	Word change.Word
+}
+
 // Nudge lets the other open outages look again: whether people can log in has changed.
 type Nudge struct{}
 
@@ -249,6 +257,7 @@ func (Start) effect()   {}
 func (Restore) effect() {}
 func (Resume) effect()  {}
 func (Hand) effect()    {}
+func (Know) effect()    {}
 func (Nudge) effect()   {}
 func (Remind) effect()  {}
 func (Audit) effect()   {}

@@ -216,7 +216,13 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 		c.Buttons = append(append(c.Buttons, s.handButton("differ", screen, label, card.Plain, true)), out...)
 		return c
 	}
-	click := pick(change.Recorded, change.Intent, change.IsSet, change.RestoreIntent)
+	click := slices.DeleteFunc(pick(change.Recorded, change.Intent, change.IsSet, change.RestoreIntent), s.missing)
+	if waits := slices.DeleteFunc(slices.Clone(mine), func(st change.Step) bool { return !s.missing(st) }); len(click) == 0 && len(waits) > 0 {
+		c.Title = card.Shorten(h.Name+", what "+screen+" shows is noted", card.MaxTitle)
+		c.Text = []string{"The clicks come when “" + card.Shorten(plain(waits[0].Want.Text), 60) + "” is published: see the question in this thread."}
+		c.Buttons = out
+		return c
+	}
 	if len(click) == 0 {
 		c := card.Card{Tone: card.Done, Title: h.Name + " has nothing left to do at " + screen}
 		if len(s.on(screen, undone)) > 0 {
@@ -456,7 +462,9 @@ func (s *stepping) clicking(screen string) {
 		return
 	}
 	for _, st := range mine {
-		s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Clicking(st, at) })
+		if !s.missing(st) {
+			s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Clicking(st, at) })
+		}
 	}
 	s.do(Remind{handsTimer, at.Add(holdFor)})
 }

@@ -51,6 +51,7 @@ type Outage struct {
 	Told     Told      `json:"told,omitzero"`
 	For      string    `json:"for,omitzero"`     // for whom we wait, where a person found out; else the leaf says it
 	Links    []Link    `json:"links,omitzero"`   // incidents on status pages that it is linked to
+	IVRs     []IVR     `json:"ivrs,omitzero"`    // phone menus that were asked about
 	Helpers  []Helper  `json:"helpers,omitzero"` // asked to click, and for nothing else
 	Todos    []Todo    `json:"todos,omitzero"`
 	Timeline []Line    `json:"timeline"`
@@ -82,6 +83,8 @@ type Told struct {
 	Drift map[change.Key][]string `json:"drift,omitzero"` // values found by settle checks
 	Looks []string                `json:"looks,omitzero"` // screens at which somebody was asked to look as a customer
 	Hands []Busy                  `json:"hands,omitzero"` // whose card shows something to do
+
+	Voicemail int `json:"voicemail,omitzero"` // how often the team of the Voice inbox was told: odd while voicemails arrive there
 
 	Unnamed string               `json:"unnamed,omitzero"` // the steps of which it was asked what was there before
 	Lost    map[string]time.Time `json:"lost,omitzero"`    // by lane: when people were told that a place cannot be reached
@@ -253,6 +256,7 @@ func (s *stepping) begun(b Begun) {
 		s.o.Message = orElse(w.Inputs.Message, s.o.Message)
 		s.note("added", "%s added to it: %s", w.By.Name, orElse(names(b.Steps), b.Leaf.Title))
 	}
+	s.menus(w.Menus)
 	if len(b.Taken) > 0 {
 		done := slices.DeleteFunc(slices.Clone(b.Steps), func(st change.Step) bool { return !slices.Contains(b.Taken, st.Key) })
 		s.note("taken over", "done by hand already, says %s: %s", w.By.Name, card.Shorten(names(done), 500))
@@ -378,7 +382,9 @@ func (s *stepping) stepped() {
 	s.changed = true
 	s.questions()
 	s.askBefore()
+	s.askMenus()
 	s.hands()
+	s.voiceInbox()
 	s.lookAgain()
 	phase := s.r.Phase()
 	before := s.o.Told.Phase
@@ -558,6 +564,7 @@ func (s *stepping) due(d Due) {
 	if d.Timer == settleTimer {
 		s.settle()
 		s.changed = len(s.o.asked) > 0 // somebody may have asked by now
+		s.voiceInbox()
 		s.lookAgain()
 		return
 	}

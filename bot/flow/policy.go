@@ -24,6 +24,7 @@ type Policy struct {
 	Channels         []Route           `yaml:"channels" jsonschema_description:"Where outages are posted; the first that fits a channel is its home."`
 	Inside           Route             `yaml:"inside" jsonschema_description:"Where the work goes when a routed channel is shared with another organisation."`
 	Surfaces         []string          `yaml:"-"` // the chat platforms that are set up; none: the one that an outage begins on
+	VoiceInbox       VoiceInbox        `yaml:"voice_inbox" jsonschema_description:"Who answers the default Voice inbox: told when voicemails begin to arrive there, and at the end."`
 	Deadline         config.Duration   `yaml:"deadline" jsonschema_description:"How long after a change the owner is asked to restore it (default 4h)."`
 	Ladder           []Rung            `yaml:"ladder" jsonschema_description:"Who is reminded when, relative to the deadline."`
 	Escalate         bool              `yaml:"-"` // a pager is set up: reminders from the third rung on go there too
@@ -183,6 +184,9 @@ func (p Policy) Check(d *config.Document, at string) config.Problems {
 	if len(p.Approvers) > 0 && !p.FourEyes {
 		add("approvers", "nobody asks them: four_eyes is not true")
 	}
+	for i, n := range p.VoiceInbox.People {
+		name(fmt.Sprintf("voice_inbox.people.%d", i), n)
+	}
 	if p.Backup != "" {
 		name("backup", p.Backup)
 	}
@@ -270,6 +274,9 @@ func (p Policy) Warnings(d *config.Document, at string) config.Problems {
 	}
 	if p.SupportFormURL == "" {
 		warn("support_form_url", "missing; nobody who cannot log in will find Gladly's form")
+	}
+	if v := p.VoiceInbox; len(v.People) == 0 && v.Slack+v.Teams+v.Terminal == "" {
+		warn("voice_inbox", "missing; nobody is told when voicemails begin to arrive in the default Voice inbox")
 	}
 	if len(p.Ways) == 0 {
 		warn("ways", "missing; texts cannot tell customers how else to reach you")

@@ -55,6 +55,10 @@ func (s *stepping) press(p Press) {
 		s.handed(a.Verb == "accept-handover")
 		return
 	}
+	if strings.HasPrefix(a.Verb, "ivr-") {
+		s.menu(a)
+		return
+	}
 	if handVerb(a.Verb) {
 		s.hand(a, p.Fields)
 		return

@@ -230,7 +230,22 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 			c.Plan = append(c.Plan, steps...)
 		}
 	}
+	c.Menus = s.unpublished(ctx, menusOf(c.Plan))
 	return c
+}
+
+// unpublished are those phone menus of which nobody ever said that they are published. Where that cannot be found out,
+// it is asked.
+func (s *Service) unpublished(ctx context.Context, menus []string) []string {
+	keys := make([]change.Key, len(menus))
+	for i, m := range menus {
+		keys[i] = ivrKey(m)
+	}
+	said, err := s.store.Words(ctx, keys)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("what people said of phone menus cannot be read")
+	}
+	return slices.DeleteFunc(menus, func(m string) bool { _, ok := said[ivrKey(m)]; return ok })
 }
 
 // known puts what people said of peace time since in place of what the organisation document says, and returns their

@@ -59,6 +59,7 @@ type Walk struct {
 	Plan      []change.Step     `json:"plan,omitzero"` // as previewed, with the values read for it
 	Unread    map[string]string `json:"unread,omitzero"`
 	ShownAt   time.Time         `json:"shown_at,omitzero"` // when the values of the preview were read
+	Menus     []string          `json:"menus,omitzero"`    // phone menus of which nobody ever said that they are published
 	Second    *Second           `json:"second,omitzero"`   // nil: nobody was asked to be the second person
 	Last      time.Time         `json:"last"`
 	Ended     string            `json:"ended,omitzero"` // in words
@@ -237,7 +238,7 @@ func (s *walking) catalogue(c Catalogue) {
 		s.show(func() card.Card { return cannotLook(s.w, s.node(), c.Error) })
 		return
 	}
-	s.w.Resources = c.Resources
+	s.w.Resources, s.w.Menus = c.Resources, c.Menus
 	if n := s.node(); n.Kind == tree.Change && !slices.ContainsFunc(c.Resources, func(r change.Resource) bool { return r.Action == n.Action }) {
 		s.w.Stage = Choosing
 		s.show(func() card.Card { return cannotLook(s.w, n, effectOf(n.Action).none) })
