@@ -158,6 +158,7 @@ func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work
 			return Reply{}, fmt.Errorf("save %s: %w", e.ID, err)
 		}
 		s.after(ctx, b)
+		b.reply.Shown = b.save.Posts
 		return b.reply, nil
 	}
 	return Reply{}, fmt.Errorf("decide %s: %w", e.ID, ErrConflict)

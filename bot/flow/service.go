@@ -75,7 +75,8 @@ func New(c Config) *Service {
 
 // Reply is what the surface that sent an event may show at once.
 type Reply struct {
-	Form *card.Card // not nil: open this form for the person who pressed
+	Form  *card.Card // not nil: open this form for the person who pressed
+	Shown []Post     // what the outbox is about to send: a surface may show it to the person before
 }
 
 // Accept takes an event in: when it returns without error, the event is safe, and goes on even if this process stops.
