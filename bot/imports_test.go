@@ -29,11 +29,14 @@ func imports() map[string][]string {
 		"handlers":          {"bot/flow", "bot/card", "bot/config"},
 		"handlers/flags":    {"bot/change", "bot/config"},
 		"handlers/slack":    {"bot/flow", "bot/card", "bot/config", "handlers"},
+		"handlers/teams":    {"bot/flow", "bot/card", "bot/config", "handlers"},
 		"handlers/terminal": {"bot/flow", "bot/card", "bot/config", "handlers"},
 
 		// Stand-ins for the outside world, and what only tests use of them.
 		"handlers/slack/slacktest":       {},
 		"handlers/slack/slacktest/story": {"handlers/slack/slacktest"},
+		"handlers/teams/teamstest":       {},
+		"handlers/teams/teamstest/story": {"handlers/teams/teamstest"},
 
 		"handlers/statuspage":                {"bot/incident", "bot/flow", "bot/config"},
 		"bot/gladly/gladlytest":              {"bot/change"},

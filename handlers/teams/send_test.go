@@ -1,0 +1,308 @@
+package teams_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"switchback/bot/card"
+	"switchback/bot/flow"
+	"switchback/handlers"
+	"switchback/handlers/teams/teamstest"
+)
+
+func target(ref string) handlers.Target { return handlers.Target{Ref: ref} }
+
+// refOf is the outbox's name of a message.
+func refOf(_ *tenant, m teamstest.Message) string {
+	if m.Root != "" {
+		return m.Group + ";messageid=" + m.Root + "|" + m.ID
+	}
+	return m.Group + "|" + m.ID
+}
+
+func inChannel(message, title string) flow.Post {
+	return flow.Post{ID: message, Message: message, Place: flow.Place{Platform: "teams", Channel: support}, Card: card.Card{Title: title, Outside: "CHAT – being worked on"}}
+}
+
+// A message of a channel, edits of it, and replies in its thread.
+func TestSend(t *testing.T) {
+	n := newTenant(t, teamstest.Config{})
+	n.says("ana", "support", "@Switchback hi")
+	p := inChannel("home:1", "Chat is closed")
+	p.Mention = []string{"sam", "support-oncall"}
+	ref, err := n.teams.Send(t.Context(), p, target(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := n.teams.Send(t.Context(), inChannel("home:1", "Chat is open"), target(ref))
+	if err != nil || again != ref {
+		t.Fatalf("Send = %q, %v, want %q", again, err, ref)
+	}
+	reply, err := n.teams.Send(t.Context(), inChannel("note", "Extended"), handlers.Target{Thread: ref})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = n.teams.Send(t.Context(), inChannel("note", "Extended to 08:10"), target(reply)); err != nil {
+		t.Fatal(err)
+	}
+	all := n.Messages("support", "")
+	if len(all) != 3 || teamstest.TextOf(all[1].Card, "") != "Chat is open" || all[1].Edits != 1 || teamstest.TextOf(all[2].Card, "") != "Extended to 08:10" || all[2].Root != all[1].ID {
+		t.Errorf("the channel has %+v", all)
+	}
+	if all[1].Summary != "Chat is open" {
+		t.Errorf("its notification says %q", all[1].Summary)
+	}
+	if refOf(n, all[1]) != ref {
+		t.Errorf("it is called %q, want %q as a thread names its root", ref, refOf(n, all[1]))
+	}
+	n.Delete(all[1])
+	if _, err = n.teams.Send(t.Context(), inChannel("note", "Restored"), handlers.Target{Thread: ref}); !errors.Is(err, handlers.ErrThreadGone) {
+		t.Errorf("a reply to what was deleted: %v, want a thread that is gone", err)
+	}
+	if _, err = n.teams.Send(t.Context(), inChannel("home:1", "Chat is open"), target(ref)); !errors.Is(err, handlers.ErrGone) {
+		t.Errorf("an edit of what was deleted: %v, want gone", err)
+	}
+	// To somebody who never wrote: Teams opens the chat, once.
+	for range 2 {
+		if _, err := n.teams.Send(t.Context(), post(n.object("sam"), "Restore it?"), target("")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := n.Messages(n.Chat("sam").ID, "sam"); len(got) != 2 {
+		t.Errorf("sam has %d messages, want 2", len(got))
+	}
+}
+
+// What the outbox hears of each thing that goes wrong, and what is sent then.
+func TestSendGoesWrong(t *testing.T) {
+	later := func(err error) bool { _, ok := errors.AsType[handlers.Later](err); return ok }
+	gone := func(err error) bool { return errors.Is(err, handlers.ErrGone) }
+	unknown := func(err error) bool {
+		return err != nil && !later(err) && !gone(err) && !errors.Is(err, handlers.ErrRefused)
+	}
+	fine := func(err error) bool { return err == nil }
+	refused := func(err error) bool { return errors.Is(err, handlers.ErrRefused) }
+	for _, tt := range []struct {
+		name  string
+		fault teamstest.Fault
+		edit  bool
+		want  func(error) bool
+		posts int // of the bot's in the channel afterwards, beside the one that is edited
+	}{
+		{"too much", teamstest.Fault{Status: 429, After: 3}, false, later, 0},
+		{"too much, without saying until when", teamstest.Fault{Status: 429}, false, later, 0},
+		{"a precondition", teamstest.Fault{Status: 412}, false, later, 0},
+		{"away", teamstest.Fault{Status: 503}, false, unknown, 0},
+		{"unclear: it was taken", teamstest.Fault{Status: 502, Done: true}, false, refused, 1},
+		{"unclear: it was not taken", teamstest.Fault{Status: 504}, false, refused, 0},
+		{"cut after it was taken", teamstest.Fault{Drop: true, Done: true}, false, refused, 1},
+		{"an edit, unclear", teamstest.Fault{Status: 502}, true, unknown, 0},
+		{"an edit, cut", teamstest.Fault{Drop: true, Done: true}, true, unknown, 0},
+		{"too big, once", teamstest.Fault{Status: 413, Code: "MessageSizeTooBig"}, false, fine, 1},
+		{"too big, even in few words", teamstest.Fault{Status: 413, Code: "MessageSizeTooBig", Times: 2}, false, refused, 0},
+		{"refused", teamstest.Fault{Status: 403, Code: "MessageWritesBlocked"}, false, gone, 0},
+		{"an edit of what was deleted", teamstest.Fault{Status: 404, Code: "ActivityNotFoundInConversation"}, true, gone, 0},
+		{"the token is refused once", teamstest.Fault{Status: 401}, false, fine, 1},
+		{"the token is refused", teamstest.Fault{Status: 401, Times: 2}, false, unknown, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := newTenant(t, teamstest.Config{})
+			n.says("ana", "support", "@Switchback hi")
+			to := target("")
+			if tt.edit {
+				ref, err := n.teams.Send(t.Context(), inChannel("home:1", "first"), to)
+				if err != nil {
+					t.Fatal(err)
+				}
+				to = target(ref)
+			} else if _, err := n.teams.Send(t.Context(), inChannel("other", "warm"), to); err != nil { // the channel has been looked at
+				t.Fatal(err)
+			}
+			before := len(n.Messages("support", ""))
+			n.Fail(tt.fault)
+			_, err := n.teams.Send(t.Context(), inChannel("home:1", "Chat is closed"), to)
+			if !tt.want(err) {
+				t.Errorf("Send = %v", err)
+			}
+			if got := len(n.Messages("support", "")) - before; got != tt.posts {
+				t.Errorf("%d messages more, want %d", got, tt.posts)
+			}
+			for _, token := range n.Tokens() {
+				if strings.Contains(n.logs.String()+errText(err), token) {
+					t.Error("a token is in a log or an error")
+				}
+			}
+		})
+	}
+}
+
+func errText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// Conversations that take nothing are left alone until something comes from them, and those that the bot was removed
+// from are forgotten.
+func TestGoneConversations(t *testing.T) {
+	c := &clock{}
+	n := newTenant(t, teamstest.Config{Now: c.now})
+	n.says("ana", "support", "@Switchback hi")
+	if _, err := n.teams.Send(t.Context(), inChannel("a", "one"), target("")); err != nil {
+		t.Fatal(err)
+	}
+	n.SetGroup("support", func(g *teamstest.Group) { g.Blocked = true })
+	for range 3 {
+		if _, err := n.teams.Send(t.Context(), inChannel("b", "two"), target("")); !errors.Is(err, handlers.ErrGone) {
+			t.Errorf("Send = %v, want gone", err)
+		}
+	}
+	posts := 0
+	for _, call := range n.Calls() {
+		if call.Status == 403 {
+			posts++
+		}
+	}
+	dead, err := n.teams.Dead(t.Context())
+	if posts != 1 || len(dead) != 1 || !strings.Contains(dead[support], "MessageWritesBlocked") || err != nil {
+		t.Errorf("asked %d times, and Dead = %v, %v", posts, dead, err)
+	}
+	n.SetGroup("support", func(g *teamstest.Group) { g.Blocked = false })
+	c.move(time.Hour)
+	if _, err := n.teams.Send(t.Context(), inChannel("b", "two"), target("")); err != nil {
+		t.Errorf("an hour later: %v", err)
+	}
+	if dead, _ := n.teams.Dead(t.Context()); len(dead) != 0 {
+		t.Errorf("Dead = %v, want none", dead)
+	}
+	n.Uninstall(t.Context(), "ana", "general")
+	keys, err := n.kept.AllLearnt(t.Context(), "conversation/")
+	if len(keys) != 0 || err != nil {
+		t.Errorf("after the bot was removed it keeps %q, %v", keys, err)
+	}
+}
+
+// A place that was tampered with gets nothing, above all no token.
+func TestTamperedPlaces(t *testing.T) {
+	n := newTenant(t, teamstest.Config{})
+	n.says("ana", "support", "@Switchback hi")
+	evil := `{"id":"19:x@thread.tacv2","kind":"channel","service":"http://127.0.0.1:1/","tenant":"` + n.Config().Tenant + `","team":"` + general + `"}`
+	if err := n.kept.Learn(t.Context(), "conversation/19:x@thread.tacv2", 0, []byte(evil)); err != nil {
+		t.Fatal(err)
+	}
+	p := inChannel("a", "one")
+	p.Place.Channel = "19:x@thread.tacv2"
+	if _, err := n.teams.Send(t.Context(), p, target("")); !errors.Is(err, handlers.ErrGone) { // it went to the tenant's own service
+		t.Errorf("Send = %v", err)
+	}
+	p.Place.Channel = "../../x?y#z"
+	if _, err := n.teams.Send(t.Context(), p, target("")); !errors.Is(err, handlers.ErrGone) {
+		t.Errorf("Send = %v", err)
+	}
+	for _, call := range n.Calls() {
+		if !strings.HasPrefix(call.Path, "/emea/v3/") {
+			t.Errorf("called %s", call.Path)
+		}
+	}
+}
+
+func TestRate(t *testing.T) {
+	n := newTenant(t, teamstest.Config{})
+	n.says("ana", "support", "@Switchback hi")
+	held := 0
+	for range 12 {
+		if _, err := n.teams.Send(t.Context(), inChannel("a", "one"), target("")); err != nil {
+			if _, ok := errors.AsType[handlers.Later](err); !ok {
+				t.Fatal(err)
+			}
+			held++
+		}
+	}
+	for _, call := range n.Calls() {
+		if call.Status == 429 {
+			t.Error("Teams refused one")
+		}
+	}
+	if held == 0 {
+		t.Error("nothing was held back")
+	}
+}
+
+func TestTokensOfTheBot(t *testing.T) {
+	n := newTenant(t, teamstest.Config{TokenLife: 6 * time.Minute})
+	n.says("ana", "support", "@Switchback hi")
+	for range 3 {
+		if _, err := n.teams.Send(t.Context(), inChannel("a", "one"), target("")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := n.Count("token"); got != 1 {
+		t.Errorf("%d tokens for three messages, want one", got)
+	}
+	n.RevokeTokens()
+	if _, err := n.teams.Send(t.Context(), inChannel("a", "one"), target("")); err != nil || n.Count("token") != 2 {
+		t.Errorf("after its token was revoked: %v with %d tokens", err, n.Count("token"))
+	}
+	n.RevokeTokens()
+	n.Fail(teamstest.Fault{Path: "/oauth2/", Status: 401})
+	_, err := n.teams.Send(t.Context(), inChannel("a", "one"), target(""))
+	if err == nil || strings.Contains(err.Error(), n.Config().Password) {
+		t.Errorf("without a token: %v", err)
+	}
+}
+
+func TestDirectory(t *testing.T) {
+	c := &clock{}
+	n := newTenant(t, teamstest.Config{Now: c.now})
+	d := n.teams.Directory()
+	gus, _ := n.User("gus")
+	if _, err := d.Account(t.Context(), n.object("ana")); err == nil {
+		t.Error("somebody who was never seen is known")
+	}
+	n.says("ana", "", "hi")
+	c.move(time.Minute)
+	a, err := d.Account(t.Context(), n.object("ana"))
+	if want := (flow.Account{Name: "ana", Zone: "America/New_York", Email: "ana@acme.example", Member: true}); a != want || err != nil {
+		t.Errorf("Account = %+v, %v, want %+v", a, err, want)
+	}
+	n.says("ana", "general", "@Switchback hi") // so its team is known
+	if d.Outside(t.Context(), support) {
+		t.Error("a channel of the own people is outside")
+	}
+	for name, set := range map[string]func(*teamstest.Group){
+		"a guest":   func(g *teamstest.Group) { g.Members = append(g.Members, gus.ID) },
+		"shared":    func(g *teamstest.Group) { g.Type = "shared" },
+		"no roster": func(g *teamstest.Group) { g.Members = nil },
+		"removed":   func(g *teamstest.Group) { g.Bot = false },
+	} {
+		was, _ := n.Group("support")
+		n.SetGroup("support", set)
+		c.move(10 * time.Minute)
+		if !d.Outside(t.Context(), support) {
+			t.Errorf("%s: it is not outside", name)
+		}
+		n.SetGroup("support", func(g *teamstest.Group) { *g = was })
+	}
+	n.SetGroup("support", func(g *teamstest.Group) { g.Members = append(g.Members, gus.ID) })
+	n.says("gus", "support", "@Switchback hi")
+	if a, err := d.Account(t.Context(), gus.Object); a.Member || err != nil {
+		t.Errorf("a guest: %+v, %v", a, err)
+	}
+	// All that a channel with a guest sees is that, whatever stands on the card.
+	c.move(10 * time.Minute)
+	if _, err := n.teams.Send(t.Context(), inChannel("home", "Web shop: 08:00 → Closed"), target("")); err != nil {
+		t.Fatal(err)
+	}
+	all := n.Messages("support", "")
+	if got := teamstest.TextOf(all[len(all)-1].Card, ""); got != "CHAT – being worked on" {
+		t.Errorf("it shows %q", got)
+	}
+	n.SetUser("ana", func(u *teamstest.User) { u.Gone = true })
+	c.move(10 * time.Minute)
+	if a, err := d.Account(t.Context(), n.object("ana")); a.Member || err != nil {
+		t.Errorf("who left: %+v, %v", a, err)
+	}
+}
