@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -37,6 +38,10 @@ type environment struct {
 	SlackAppToken      config.Secret `env:"SLACK_APP_TOKEN"`           // xapp-…; Socket Mode, where no request can come in
 	SlackAPI           string        `env:"SLACK_API_URL"`             // another Slack, such as a stand-in on loopback
 	SlackHosts         []string      `env:"SLACK_RESPONSE_HOSTS"`      // where its answers go; comma list
+	PublicURL          string        `env:"PUBLIC_URL"`                // where pages and phone menus ask; for bot doctor
+	GladlyURL          string        `env:"GLADLY_API_URL"`            // to compare its time zone with the document's …
+	GladlyEmail        string        `env:"GLADLY_API_EMAIL"`          // … as the user of …
+	GladlyToken        config.Secret `env:"GLADLY_API_TOKEN"`          // … this token
 	FlagsSecret        config.Secret `env:"FLAGS_SECRET"`              // user:password of phone menus that ask
 	PagesSecret        config.Secret `env:"STATUSPAGE_WEBHOOK_SECRET"` // in the address for status pages' notifications; comma list, the current one first
 }
@@ -76,16 +81,21 @@ func (e environment) address() string {
 }
 
 // organisation is the document that bot serve works for.
-func (e environment) organisation() (organisation, error) {
+// The problems of one that can be used are warnings.
+func (e environment) organisation() (organisation, config.Problems, error) {
+	name, data := "built-in", []byte(unnamed)
 	switch {
 	case e.ConfigYAML != "":
-		o, problems := parseOrganisation("CONFIG_YAML", []byte(e.ConfigYAML))
-		return o, problems.Err()
+		name, data = "CONFIG_YAML", []byte(e.ConfigYAML)
 	case e.ConfigFile != "":
-		return loadOrganisation(e.ConfigFile)
+		name = e.ConfigFile
+		var err error
+		if data, err = os.ReadFile(name); err != nil {
+			return organisation{}, nil, err
+		}
 	}
-	o, problems := parseOrganisation("built-in", []byte(unnamed))
-	return o, problems.Err()
+	o, problems := parseOrganisation(name, data)
+	return o, problems, problems.Err()
 }
 
 // secrets are those of a comma list, the current one first.

@@ -29,6 +29,7 @@ type commands struct {
 	Restore  restoreCommand  `cmd:"" help:"Put back what was there before an outage."`
 	Import   importCommand   `cmd:"" help:"Take an outage back from the values that were posted in its thread."`
 	Audit    auditCommand    `cmd:"" help:"Print the audit log, or check it."`
+	Doctor   doctorCommand   `cmd:"" help:"Look at every outside part, and say what to do about it."`
 	Manifest manifestCommand `cmd:"" help:"Print the app of a chat platform, for its administrators."`
 	Prune    pruneCommand    `cmd:"" help:"Remove what ended long ago."`
 	Sim      simCommand      `cmd:"" hidden:"" help:"The company to practise on."`

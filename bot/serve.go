@@ -41,7 +41,7 @@ func (serveCommand) Run(ctx context.Context, e environment, s streams) error {
 	if err := e.servable(); err != nil {
 		return err
 	}
-	org, err := e.organisation()
+	org, _, err := e.organisation()
 	if err != nil {
 		return err
 	}

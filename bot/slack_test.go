@@ -65,7 +65,7 @@ func inSlack(t *testing.T) *slackNight {
 	s.AddGroup(slacktest.Group{ID: "S0ONCALL", Handle: "support-oncall"})
 	n := &slackNight{t: t, slack: s, env: environment{
 		DataDir: t.TempDir(), SlackToken: config.Secret(s.Config().BotToken), SlackSigningSecret: config.Secret(s.Config().SigningSecret),
-		SlackAPI: s.APIURL(), SlackHosts: []string{strings.TrimPrefix(s.URL(), "http://")},
+		FlagsSecret: "ivr:open-sesame", SlackAPI: s.APIURL(), SlackHosts: []string{strings.TrimPrefix(s.URL(), "http://")},
 	}}
 	n.start()
 	t.Cleanup(func() { n.end() })

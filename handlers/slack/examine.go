@@ -1,0 +1,97 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	slackgo "github.com/slack-go/slack"
+
+	"switchback/handlers"
+)
+
+// Examined is what Examine looks at: channels and people of the organisation document, by their ids.
+type Examined struct {
+	Channels map[string]string // id → what it is for
+	Inside   string            // where the work goes when a channel is shared outside; "" is none
+	People   map[string]string // id → name
+}
+
+// Examine asks Slack for all that the bot needs of it, and posts nothing. What is wrong comes with the next step.
+func (s *Slack) Examine(ctx context.Context, e Examined) []handlers.Finding {
+	answer, err := s.api.AuthTestContext(ctx)
+	if err != nil {
+		next := "see whether slack.com can be reached from here"
+		if isOneOf(err, "invalid_auth", "not_authed", "token_revoked", "account_inactive", "token_expired") {
+			next = "copy the Bot User OAuth Token anew (OAuth & Permissions of your Slack app) into SLACK_BOT_TOKEN"
+		}
+		return []handlers.Finding{{Part: "Slack", State: handlers.Fail, Text: "the token does not work: " + err.Error(), Next: next}}
+	}
+	out := []handlers.Finding{{Part: "Slack", State: handlers.OK, Text: "workspace " + answer.Team + " (" + answer.TeamID + "), as @" + answer.User}}
+	switch want := s.config.Organisation.Team; {
+	case answer.TeamID == "":
+		out[0] = handlers.Finding{Part: "Slack", State: handlers.Fail, Text: errOrganisation.Error(), Next: "install it in one workspace"}
+	case want != "" && want != answer.TeamID:
+		out[0] = handlers.Finding{Part: "Slack", State: handlers.Fail, Text: fmt.Sprintf("the token belongs to %s, the organisation document names %s", answer.TeamID, want), Next: "correct slack.team, or the token"}
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.Channels)) {
+		out = append(out, s.examineChannel(ctx, id, e.Channels[id], e.Inside))
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.People)) {
+		if f, bad := s.examinePerson(ctx, id, e.People[id]); bad {
+			out = append(out, f)
+		}
+	}
+	for _, g := range s.config.Organisation.Responders {
+		members, err := s.api.GetUserGroupMembersContext(ctx, g.ID)
+		f := handlers.Finding{Part: "Slack group @" + g.Name, State: handlers.OK, Text: fmt.Sprintf("%d members", len(members))}
+		switch {
+		case err != nil:
+			f.State, f.Text, f.Next = handlers.Fail, "cannot be looked up: "+err.Error(), "correct its id in slack.responders, or name people by id instead; user groups need a paid plan"
+		case len(members) < 2:
+			f.State, f.Next = handlers.Warn, "add a second person: one may be asleep"
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func (s *Slack) examineChannel(ctx context.Context, id, what, inside string) handlers.Finding {
+	f := handlers.Finding{Part: "Slack channel " + id, State: handlers.OK}
+	c, err := s.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: id})
+	switch {
+	case err != nil:
+		f.State, f.Text, f.Next = handlers.Fail, "for "+what+": "+err.Error(), "correct its id in the organisation document; invite the bot, if it is private"
+		return f
+	case c.IsArchived:
+		f.State, f.Text, f.Next = handlers.Fail, "#"+c.Name+" is archived", "name another channel for "+what
+		return f
+	}
+	f.Text = "#" + c.Name + ", for " + what
+	switch {
+	case (c.IsExtShared || c.IsPendingExtShared) && inside == "":
+		f.State, f.Text, f.Next = handlers.Warn, f.Text+": shared with another organisation, so only title, state and end are shown there", "name a channel for the work: inside: {slack: C…}"
+	case c.IsExtShared || c.IsPendingExtShared:
+		f.Text += ": shared with another organisation; the work goes to the inside channel"
+	case !c.IsMember:
+		f.State, f.Text, f.Next = handlers.Warn, f.Text+": the bot is not in it, so people cannot mention it there, and a post cannot be found again after a cut line", "type /invite @switchback there"
+	}
+	return f
+}
+
+func (s *Slack) examinePerson(ctx context.Context, id, name string) (handlers.Finding, bool) {
+	f := handlers.Finding{Part: "Slack account of @" + name, State: handlers.Fail, Next: "correct people in the organisation document"}
+	u, err := s.api.GetUserInfoContext(ctx, id)
+	switch {
+	case err != nil:
+		f.Text = id + " cannot be looked up: " + err.Error()
+	case u.Deleted:
+		f.Text = id + " is deactivated"
+	case u.IsRestricted || u.IsUltraRestricted || u.IsStranger:
+		f.Text = id + " is a guest, who may do nothing here"
+	default:
+		return f, false
+	}
+	return f, true
+}
