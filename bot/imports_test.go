@@ -27,6 +27,7 @@ func imports() map[string][]string {
 		"store":             {"bot/flow", "bot/change", "bot/config"},
 		"store/storetest":   {"store"},
 		"handlers":          {"bot/flow", "bot/card", "bot/config"},
+		"handlers/ops":      {"bot/flow", "bot/change", "bot/incident", "bot/tree", "bot/config"},
 		"handlers/flags":    {"bot/change", "bot/config"},
 		"handlers/slack":    {"bot/flow", "bot/card", "bot/config", "handlers"},
 		"handlers/teams":    {"bot/flow", "bot/card", "bot/config", "handlers"},

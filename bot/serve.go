@@ -19,6 +19,7 @@ import (
 	"switchback/bot/incident"
 	"switchback/handlers"
 	"switchback/handlers/flags"
+	"switchback/handlers/ops"
 	"switchback/handlers/slack"
 	"switchback/handlers/statuspage"
 	"switchback/store"
@@ -172,8 +173,20 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 			}
 		})
 	}
+	metrics := ops.New(s.sources())
+	if s.env.MetricsAddr != "" {
+		at, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.env.MetricsAddr)
+		if err != nil {
+			return fmt.Errorf("METRICS_ADDR: %w", err)
+		}
+		m := http.NewServeMux()
+		m.Handle("GET /metrics", metrics.Handler())
+		part(func(ctx context.Context) error {
+			return serveHTTP(ctx, &http.Server{Handler: m, ReadHeaderTimeout: headerIn}, at)
+		})
+	}
 	web := &http.Server{
-		Handler: handlers.Routes{Slack: s.slackRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
+		Handler: handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
 		WriteTimeout: requestIn, IdleTimeout: idleFor, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
 	}
 	if err := s.flags.Refresh(ctx); err != nil { // so that the first who asks is not let through by mistake
@@ -198,18 +211,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 			return nil
 		})
 	}
-	part(func(ctx context.Context) error {
-		ended := make(chan error, 1)
-		go func() { ended <- web.Serve(listener) }()
-		select {
-		case err := <-ended:
-			return err
-		case <-ctx.Done():
-		}
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeInLast)
-		defer cancel()
-		return web.Shutdown(closing)
-	})
+	part(func(ctx context.Context) error { return serveHTTP(ctx, web, listener) })
 	if err := s.service.Recover(ctx); err != nil { // its timers bring it back
 		s.log.Warn().Err(err).Msg("what an earlier process took in is taken up later")
 	}
@@ -241,6 +243,40 @@ func (s *server) watch(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(watchAgain):
 		}
+	}
+}
+
+// serveHTTP serves until ctx ends, and lets requests that are under way end.
+func serveHTTP(ctx context.Context, web *http.Server, listener net.Listener) error {
+	ended := make(chan error, 1)
+	go func() { ended <- web.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeInLast)
+	defer cancel()
+	return web.Shutdown(closing)
+}
+
+// sources are where the metrics come from.
+func (s *server) sources() ops.Sources {
+	kept := store.Flow{Store: s.store}
+	return ops.Sources{
+		Open: kept.Open, Healthy: kept.Healthy, Waiting: kept.Waiting, Flags: s.flags.Counts,
+		Pages: func(ctx context.Context) (map[string]time.Time, error) {
+			var ids []string
+			for _, p := range s.org.Pages.Pages {
+				ids = append(ids, p.ID)
+			}
+			watched, err := kept.Watches(ctx, ids)
+			out := map[string]time.Time{}
+			for i, w := range watched {
+				out[ids[i]] = w.Value.Read
+			}
+			return out, err
+		},
 	}
 }
 

@@ -13,25 +13,29 @@ const readyIn = 2 * time.Second
 // Routes are what answers at the bot's public address. A nil handler is one that is not set up: its paths are not
 // found.
 type Routes struct {
-	Slack http.Handler                    // slash commands, interactivity and events
-	Flags http.Handler                    // pages and phone menus that ask
-	Pages http.Handler                    // notifications of status pages; no path of theirs is logged
-	Ready func(ctx context.Context) error // nil while work can be taken in; the reason is for the log alone
+	Measure func(from string, h http.Handler) http.Handler // nil: requests are not timed
+	Slack   http.Handler                                   // slash commands, interactivity and events
+	Flags   http.Handler                                   // pages and phone menus that ask
+	Pages   http.Handler                                   // notifications of status pages; no path of theirs is logged
+	Ready   func(ctx context.Context) error                // nil while work can be taken in; the reason is for the log alone
 }
 
 // Handler is all of it.
 func (r Routes) Handler() http.Handler {
 	m := http.NewServeMux()
+	if r.Measure == nil {
+		r.Measure = func(_ string, h http.Handler) http.Handler { return h }
+	}
 	if r.Slack != nil {
 		for _, path := range []string{"/slack/commands", "/slack/interactions", "/slack/events"} {
-			m.Handle(path, r.Slack)
+			m.Handle(path, r.Measure("slack", r.Slack))
 		}
 	}
 	if r.Flags != nil {
-		m.Handle("/flags/", r.Flags)
+		m.Handle("/flags/", r.Measure("flags", r.Flags))
 	}
 	if r.Pages != nil {
-		m.Handle("/hooks/statuspage/", r.Pages)
+		m.Handle("/hooks/statuspage/", r.Measure("statuspage", r.Pages))
 	}
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {
