@@ -788,10 +788,10 @@ func deadlineCard(p Policy, o Outage, r change.Record, over time.Duration, misse
 	switch {
 	case over < 0:
 		c.Text = append(c.Text, "I ask at "+card.Clock(o.Deadline)+" whether it can be restored: in "+words(-over)+".")
-	case over == 0:
+	case over < time.Minute:
 		c.Text = append(c.Text, "It is "+card.Clock(o.Deadline)+". Can it be restored? Nothing reopens by itself.")
 	default:
-		c.Text = append(c.Text, "The time ran out at "+card.Day(o.Deadline)+", "+words(over)+" ago, and nobody decided. "+o.Owner.Name+" looks after it"+backup(p)+".")
+		c.Text = append(c.Text, "The time ran out at "+card.Day(o.Deadline)+", "+words(over)+" ago, and nobody decided. "+o.Owner.Name+" looks after it"+backup(p, o)+".")
 	}
 	if missed > 0 {
 		c.Text = append(c.Text, fmt.Sprintf("I was away: %d earlier reminders were not given.", missed))
@@ -813,8 +813,8 @@ func deadlineCard(p Policy, o Outage, r change.Record, over time.Duration, misse
 	return c
 }
 
-func backup(p Policy) string {
-	if p.Backup == "" {
+func backup(p Policy, o Outage) string {
+	if p.Backup == "" || p.Backup == o.Owner.ID {
 		return ""
 	}
 	return ", @" + p.Backup + " stands in"
@@ -887,6 +887,9 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, pages []Sigh
 		},
 		{Label: "Only some of it…", Opens: true, Action: Action{Outage: o.ID, Verb: "some", State: asIs}.Encode()},
 		{Label: "Still down for us: one hour more", Action: Action{Outage: o.ID, Verb: "extend", State: strconv.FormatInt(o.Deadline.Unix(), 10), Arg: "1h"}.Encode()},
+	}
+	if len(notedSteps(r.Steps)) > 0 {
+		c.Buttons = append(c.Buttons, card.Button{Label: "One was noted wrongly: mend it…", Opens: true, Action: Action{Outage: o.ID, Verb: "correct", State: asIs}.Encode()})
 	}
 	return c
 }

@@ -155,6 +155,9 @@ func (s *stepping) board(screen string) card.Card {
 		s.handButton("claim", screen, label, card.Plain, false),
 		s.handButton("ask-someone", screen, "Ask someone…", card.Plain, true),
 	}
+	if len(notedSteps(all)) > 0 {
+		c.Buttons = append(c.Buttons, s.handButton("correct", screen, "Mend a noted value…", card.Plain, true))
+	}
 	return c
 }
 
@@ -226,6 +229,7 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 	if len(click) == 0 {
 		c := card.Card{Tone: card.Done, Title: h.Name + " has nothing left to do at " + screen}
 		if len(s.on(screen, undone)) > 0 {
+			c.Tone, c.Title = card.Info, h.Name+" is at nothing in "+screen+" any more"
 			c.Text = []string{"What is still to do there stands in the list."}
 		}
 		return c
@@ -557,8 +561,43 @@ func (s *stepping) look(a Action, fields map[string]string) {
 	s.clicking(s.screen(st))
 }
 
+// notedSteps are the open steps whose value before is a person's word.
+func notedSteps(steps []change.Step) []change.Step {
+	var out []change.Step
+	for _, st := range steps {
+		if st.Open() && st.Before != nil && st.Before.By != change.ByAPI {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+// mendForm asks which of the noted values is wrong, and what is right.
+func (s *stepping) mendForm(screen string) card.Card {
+	which := card.Input{ID: "which", Kind: card.Choice, Label: "Which one"}
+	for _, st := range notedSteps(s.r.Steps) {
+		if screen == "" || s.screen(st) == screen {
+			which.Options = append(which.Options, card.Option{Value: string(st.Key), Label: card.Shorten(stepName(st)+": "+quoted(st.Before.Value), card.MaxLabel)})
+		}
+	}
+	right := card.Input{ID: "value", Kind: card.Text, Label: "What it was before the outage", Hint: "As Gladly shows it. If it was blank, type Blank."}
+	if slices.ContainsFunc(notedSteps(s.r.Steps), func(st change.Step) bool { return valueInput(st, "").Kind == card.Long }) {
+		right.Kind = card.Long
+	}
+	action := Action{Outage: s.o.ID, Verb: "correct-send", State: asIs, Arg: screen}.Encode()
+	return formCard("Mend a value that somebody noted", "Mend it", action, which, right)
+}
+
 // correct replaces what a person noted; both words stay.
 func (s *stepping) correct(a Action, fields map[string]string) {
+	if a.Verb == "correct" && a.Key == "" && len(notedSteps(s.r.Steps)) > 0 {
+		s.do(Form{Card: s.mendForm(a.Arg)})
+		return
+	}
+	if a.Key == "" {
+		a.Key = fields["which"]
+		fields = map[string]string{a.Key: fields["value"]}
+	}
 	st, ok := s.r.Step(change.Key(a.Key))
 	if !ok || st.Before == nil {
 		s.tell(homeCard(s.policy, s.o, s.r))

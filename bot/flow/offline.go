@@ -21,8 +21,10 @@ func (s *Service) Offline(ctx context.Context, e Event) card.Card {
 		Text: []string{"What you typed or pressed was not taken in. Try again in a minute. Meanwhile, by hand:"},
 	}
 	words, ok := e.What.(Command)
-	if !ok {
-		c.Text = append(c.Text, "What was set before is on record: bot outages shows it where the store can be reached, else the copy in the outage's thread.")
+	if !ok || len(words.Words) > 0 && slices.Contains(aboutOpen(), strings.ToLower(words.Words[0])) {
+		c.Text = append(c.Text,
+			"What was there before stands in the outage's thread, in the messages “What was there before …”. It can be put back by hand from there.",
+			"Or by bot restore --capsule FILE, from any shell, with these messages in the file. Nothing that is on record is lost.")
 		return c
 	}
 	path, _ := s.tree.Find(s.tree.Start(), words.Words)
@@ -44,6 +46,11 @@ func (s *Service) Offline(ctx context.Context, e Event) card.Card {
 		c.Facts = blanks
 	}
 	return c
+}
+
+// aboutOpen are the words that speak of what is open.
+func aboutOpen() []string {
+	return []string{"restore", "status", "extend", "handover", "take", "abandon"}
 }
 
 // waiting are those who asked for a change while the store was away. It is kept in memory only: there was nothing else.
