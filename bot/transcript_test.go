@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -11,7 +12,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +24,7 @@ import (
 	"switchback/bot/card"
 	"switchback/bot/change"
 	"switchback/bot/flow"
+	"switchback/bot/gladly"
 	"switchback/bot/sim"
 	"switchback/handlers"
 	"switchback/handlers/statuspage/statuspagetest"
@@ -34,11 +38,13 @@ var update = flag.Bool("update", false, "rewrite the transcripts")
 //
 //	# …           says what it is about
 //	@ 2026-11-26T07:10:00Z   sets the clock, once, before anything is typed; "live" after it is bot chat --live,
-//	                         "four-eyes" an organisation that wants them, and "new" one in which nobody ever said that
-//	                         the IVR for an outage is published
+//	                         "four-eyes" an organisation that wants them, "twelve" one with twelve numbers, and "new"
+//	                         one in which nobody ever said that the IVR for an outage is published
 //	> …           is a line that is typed
 //	~ 2h30m       lets time pass
 //	= restart     ends the program, and starts it again; "after 2h" later
+//	= sam leaves  is that, with an organisation document that does not name them a responder any more
+//	= store away  and "= store back": nothing can be kept meanwhile
 //
 // and everything else is what the program prints. -update rewrites that; the diff is the review.
 //
@@ -156,6 +162,65 @@ type stage struct {
 	page     *statuspagetest.Page // nil: none is configured
 	ids      []string             // of what the page reported, in order
 	hook     *statuspagetest.Subscriber
+	away     atomic.Bool // the store
+}
+
+// twelve are as many numbers as a larger company has.
+func twelve() []gladly.Number {
+	var out []gladly.Number
+	for i, name := range []string{"Orders", "Returns", "Repairs", "Press", "Loans", "Gifts", "Night line", "Trade", "Spares", "Clinic", "Old hotline", "Board"} {
+		ivr := "Main menu"
+		out = append(out, gladly.Number{Number: fmt.Sprintf("+165055501%02d", i+1), Name: name, IVR: &ivr, Voicemail: "Voicemail Only"})
+	}
+	return out
+}
+
+// leaves takes the rights of a responder from somebody.
+func (s *stage) leaves(who string) {
+	s.org.Responders = slices.DeleteFunc(slices.Clone(s.org.Responders), func(p string) bool { return p == who })
+}
+
+// fleeting is a store that can be away.
+type fleeting struct {
+	store.Store
+	away *atomic.Bool
+}
+
+var errAway = errors.New("the store is away")
+
+func (f fleeting) Get(ctx context.Context, keys ...string) ([]store.Doc, error) {
+	if f.away.Load() {
+		return nil, errAway
+	}
+	return f.Store.Get(ctx, keys...)
+}
+
+func (f fleeting) List(ctx context.Context, prefix string) ([]string, error) {
+	if f.away.Load() {
+		return nil, errAway
+	}
+	return f.Store.List(ctx, prefix)
+}
+
+func (f fleeting) Commit(ctx context.Context, c store.Commit) (uint64, error) {
+	if f.away.Load() {
+		return 0, errAway
+	}
+	return f.Store.Commit(ctx, c)
+}
+
+func (f fleeting) Claim(ctx context.Context, lease time.Duration, n int) ([]store.Claim, error) {
+	if f.away.Load() {
+		return nil, errAway
+	}
+	return f.Store.Claim(ctx, lease, n)
+}
+
+func (f fleeting) Health(ctx context.Context) (store.Health, error) {
+	if f.away.Load() {
+		return store.Health{}, errAway
+	}
+	return f.Store.Health(ctx)
 }
 
 // play runs the typed lines of a transcript and returns it with what was shown.
@@ -180,6 +245,9 @@ func play(t *testing.T, script string, prepare ...func(*stage)) []byte {
 			s.org.FourEyes = strings.Contains(modes, "four-eyes")
 			withPage := strings.Contains(modes, "page")
 			s.fresh = strings.Contains(modes, "new")
+			if strings.Contains(modes, "twelve") {
+				s.org.Gladly.Numbers = twelve()
+			}
 			at, err := time.Parse(time.RFC3339, clock)
 			if err != nil {
 				t.Fatal(err)
@@ -212,7 +280,14 @@ func play(t *testing.T, script string, prepare ...func(*stage)) []byte {
 		case "=":
 			s.quiet()
 			fmt.Fprintln(&s.out, line)
+			if rest == "store away" || rest == "store back" {
+				s.away.Store(rest == "store away")
+				continue
+			}
 			s.stop()
+			if who, ok := strings.CutSuffix(rest, " leaves"); ok {
+				s.leaves(who)
+			}
 			if _, away, ok := strings.Cut(rest, " after "); ok {
 				d, err := time.ParseDuration(away)
 				if err != nil {
@@ -265,16 +340,17 @@ func (s *stage) start() {
 	}
 	client := sim.Local(s.company)
 	client.Timeout = 10 * time.Second
+	kept := fleeting{s.store, &s.away}
 	session := session{
-		Org: s.org, Tree: tr, Playbook: playbook, Store: s.store, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts), Shown: s.shown,
+		Org: s.org, Tree: tr, Playbook: playbook, Store: kept, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts), Shown: s.shown,
 		Platforms: change.Platforms{"sim": sim.NewPlatform(s.org.practice(), "http://company", client)},
 		Extras:    map[string]terminal.Extra{"/company": (&company{url: "http://company", client: client}).command},
 	}
 	if s.live {
-		kept := store.NewFlags(s.store)
-		session.Platforms = live(s.org, kept)
+		switches := store.NewFlags(kept)
+		session.Platforms = live(s.org, switches)
 		session.Extras["/page-asks"] = func(_ context.Context, _ []string, _ io.Writer) error {
-			kept.Note("flag/chat/web-shop", 1, time.Now())
+			switches.Note("flag/chat/web-shop", 1, time.Now())
 			return nil
 		}
 	}
@@ -303,10 +379,10 @@ func (s *stage) pass(d time.Duration) {
 	end := time.Now().Add(d)
 	tick := min(max(d/1800, time.Second), 30*time.Second) // days need not be played second by second
 	for {
-		if _, err := s.worker.Step(s.t.Context()); err != nil {
+		if _, err := s.worker.Step(s.t.Context()); err != nil && !s.away.Load() {
 			s.t.Fatal(err)
 		}
-		if err := s.worker.Settle(s.t.Context()); err != nil {
+		if err := s.worker.Settle(s.t.Context()); err != nil && !s.away.Load() {
 			s.t.Fatal(err)
 		}
 		if !time.Now().Before(end) {
