@@ -43,6 +43,9 @@ func TestTranscriptsOnSlack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if strings.Contains(string(want), "= store away") {
+				t.Skip("what the bot could not take in Slack sends again, by its own clock")
+			}
 			var got []byte
 			synctest.Test(t, func(t *testing.T) { got = play(t, string(want), onSlack) })
 			if diff := cmp.Diff(anonymous(string(want)), anonymous(string(got))); diff != "" {
@@ -325,8 +328,10 @@ func (f *front) Offline(ctx context.Context, e flow.Event) card.Card {
 // Send sends to Slack, and prints what Slack shows.
 func (f *front) Send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
 	ref, err := f.adapter.Send(ctx, p, to)
-	if err != nil {
+	if _, later := errors.AsType[handlers.Later](err); err != nil && !later {
 		f.t.Errorf("%s to %+v: %v", p.Message, p.Place, err)
+	}
+	if err != nil {
 		return ref, err
 	}
 	f.shows(p)
