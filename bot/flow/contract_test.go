@@ -22,8 +22,8 @@ func contract() map[string][]string {
 		"8 honest":                           {"contract 8: after midnight the headline is true", "contract 8: nothing is called restored that was left", "R1 each step has a state of its own"},
 		"9 people decide":                    {"R10 the deadline asks and does nothing"},
 		"10 untouchables":                    {"queue"},
-		"11 only those who may":              {"a confirm by somebody who is no responder", "a stranger", "contract 11: who waits has no rights over settings", "TestFourEyes", "not the same e-mail address under another name", "the role not checked at the press"},
-		"12 secrets stay in":                 {"TestSecret"},
+		"11 only those who may":              {"a confirm by somebody who is no responder", "a stranger", "contract 11: who waits has no rights over settings", "TestWhoMay", "TestSharedChannels", "TestFourEyes", "not the same e-mail address under another name", "the role not checked at the press"},
+		"12 secrets stay in":                 {"TestSecret", "a capability is in the log", "a secret is in"},
 	}
 }
 
