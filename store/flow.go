@@ -343,7 +343,7 @@ func (f Flow) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Cla
 	return out, err
 }
 
-// Healthy reports whether changes may be made.
+// Healthy reports whether changes may be made. Where they may, its words are what somebody answers for.
 func (f Flow) Healthy(ctx context.Context) (bool, string) {
 	h, err := f.Store.Health(ctx)
 	switch {
@@ -352,7 +352,7 @@ func (f Flow) Healthy(ctx context.Context) (bool, string) {
 	case !h.Changes:
 		return false, "I cannot remember for you safely: " + strings.Join(h.Warnings, "; ")
 	}
-	return true, ""
+	return true, strings.Join(h.Answered, "; ")
 }
 
 // tries is how often an answer that says neither yes nor no is asked for again, with the same commit.

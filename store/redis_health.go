@@ -20,7 +20,7 @@ func (r *Redis) Health(ctx context.Context) (Health, error) {
 		return Health{}, fmt.Errorf("look at redis: %w", explainRedis(err))
 	}
 	h := Health{Kind: "redis", Lineage: r.lineage, Counter: r.seen.Load()}
-	h.Changes, h.Warnings = judge(info, r.operator, r.replicated.Load())
+	h.Changes, h.Warnings, h.Answered = judge(info, r.operator, r.replicated.Load())
 	if info["loading"] == "1" {
 		return h, nil // and would answer nothing else
 	}
@@ -113,7 +113,8 @@ func replicas(info map[string]string) int {
 
 // judge says whether changes may be made with a server that tells this of itself, and what the operator should know.
 // An operator who answers for durability is asked for nothing but the append-only file, and gets a warning instead.
-func judge(info map[string]string, operator, replicated bool) (changes bool, warnings []string) {
+// What would be refused otherwise is answered, too.
+func judge(info map[string]string, operator, replicated bool) (changes bool, warnings, answered []string) {
 	changes = true
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	refuse := func(format string, args ...any) {
@@ -122,7 +123,10 @@ func judge(info map[string]string, operator, replicated bool) (changes bool, war
 	}
 	durable := refuse
 	if operator {
-		durable = warn
+		durable = func(format string, args ...any) {
+			warn(format, args...)
+			answered = append(answered, fmt.Sprintf(format, args...))
+		}
 	}
 
 	if info["loading"] == "1" {
@@ -167,7 +171,7 @@ func judge(info map[string]string, operator, replicated bool) (changes bool, war
 	case full >= 80:
 		warn("the memory of redis is nearly full (%d %%): raise maxmemory", full)
 	}
-	return changes, warnings
+	return changes, warnings, answered
 }
 
 // explainRedis says in plain words why the server refused, where that is known. Nothing was written then.

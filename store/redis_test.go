@@ -84,7 +84,7 @@ func TestJudge(t *testing.T) {
 		name                 string
 		but                  map[string]string
 		operator, replicated bool
-		changes              bool
+		changes, answered    bool
 		about                []string
 	}{
 		{name: "good", changes: true},
@@ -107,18 +107,18 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			name: "it does not tell, and an operator answers", but: map[string]string{"maxmemory_policy": "", "aof_enabled": ""},
-			operator: true, changes: true, about: []string{"does not tell", "does not tell"},
+			operator: true, changes: true, answered: true, about: []string{"does not tell", "does not tell"},
 		},
 	} {
 		info := maps.Clone(good)
 		maps.Copy(info, test.but)
-		changes, warnings := judge(info, test.operator, test.replicated)
-		ok := changes == test.changes && len(warnings) == len(test.about)
+		changes, warnings, answered := judge(info, test.operator, test.replicated)
+		ok := changes == test.changes && len(warnings) == len(test.about) && (len(answered) > 0) == test.answered
 		for i := 0; ok && i < len(warnings); i++ {
 			ok = strings.Contains(warnings[i], test.about[i])
 		}
 		if !ok {
-			t.Errorf("%s: %t, %q, want %t, and warnings about %q", test.name, changes, warnings, test.changes, test.about)
+			t.Errorf("%s: %t, %q, answered %q, want %t, and warnings about %q, answered %t", test.name, changes, warnings, answered, test.changes, test.about, test.answered)
 		}
 	}
 }

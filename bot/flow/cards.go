@@ -68,6 +68,7 @@ func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 		c.Notes = append(c.Notes, pageLines(p, e.Desk.Pages, n.Channel, e.At)...)
 	}
 	if ready := readable(w.Plan); len(ready) > 0 {
+		c.Text = append(c.Text, carefulWord(e)...)
 		c.Facts = planFacts(ready)
 		label := doLabel(ready)
 		c.Buttons = append(c.Buttons, card.Button{
@@ -224,6 +225,7 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 		c.Text = append(c.Text, note)
 	}
 	c.Text = append(c.Text, "In Gladly it is "+e.At.In(p.Location()).Format("Mon 2 Jan 15:04")+" (you: "+card.Day(e.At)+").")
+	c.Text = append(c.Text, carefulWord(e)...)
 	steps := readable(w.Plan)
 	c.Facts = planFacts(steps)
 	for _, name := range slices.Sorted(maps.Keys(w.Unread)) {
@@ -541,6 +543,9 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 		}
 	}
 	c.Text = append(c.Text, whenWord(p, o))
+	if o.careful != "" && len(waitsForCopy(r)) > 0 {
+		c.Text = append(c.Text, "A copy of the values from before goes to the thread first; what the bot sets is set when it has arrived there.")
+	}
 	for _, l := range lastNotes(o) {
 		c.Notes = append(c.Notes, card.Clock(l.At)+" "+l.By+": "+card.Shorten(l.Text, 200))
 	}

@@ -725,9 +725,11 @@ func (s *Service) copyOut(ctx context.Context, b *batch) error {
 	o := b.outage.Value
 	place := o.Home
 	place.Thread = HomeMessage + o.ID
-	for i, c := range CapsuleCards(o, b.record.Value, lineage, counter) {
+	cards := CapsuleCards(o, b.record.Value, lineage, counter)
+	b.outage.Value.Copy = &Copy{Lane: place.Lane(), Version: b.record.Version, Parts: len(cards)}
+	for i, c := range cards {
 		c.Keep = true
-		b.post(Show{Message: fmt.Sprintf("%s/before/%d/%d", o.ID, b.record.Version, i), Place: place, Card: c, Quiet: true})
+		b.post(Show{Message: b.outage.Value.Copy.message(o.ID, i), Place: place, Card: c, Quiet: true})
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"switchback/bot/change"
@@ -15,7 +16,13 @@ const drivePrefix = "drive-"
 // drive lets the engine work on the record of an outage until only people's tasks are left.
 func (s *Service) drive(ctx context.Context, id string, c Claim) error {
 	j := &journal{service: s, outage: id, lease: Lease{Timer: c.ID, Token: c.Token, Extend: s.lease}, since: c.Leased}
+	if ok, why := s.store.Healthy(ctx); ok && why != "" {
+		j.careful = true
+	}
 	again, err := s.engine.Run(ctx, j, j.fresh)
+	if err == nil && again == 0 && j.waits {
+		again = copyPoll
+	}
 	switch {
 	case errors.Is(err, ErrFenced):
 		return nil // somebody else has it
@@ -41,6 +48,8 @@ type journal struct {
 	lease   Lease
 	since   time.Time
 	done    bool // the last step took the work off the store
+	careful bool // nothing is set before the copy of the values from before has arrived
+	waits   bool // and it has not
 }
 
 func (j *journal) extended() { j.since = time.Now() }
@@ -52,8 +61,17 @@ func (j *journal) fresh() bool {
 }
 
 func (j *journal) Load(ctx context.Context) (change.Record, error) {
-	_, r, err := j.service.store.Outage(ctx, j.outage)
-	return r.Value, err
+	o, r, err := j.service.store.Outage(ctx, j.outage)
+	if err != nil || !j.careful || len(waitsForCopy(r.Value)) == 0 {
+		return r.Value, err
+	}
+	arrived, err := j.service.arrived(ctx, o.Value)
+	if j.waits = !arrived; arrived || err != nil {
+		return r.Value, err
+	}
+	held := waitsForCopy(r.Value) // what is under way already, and every way back, goes on
+	r.Value.Steps = slices.DeleteFunc(slices.Clone(r.Value.Steps), func(st change.Step) bool { return slices.Contains(held, st.Key) })
+	return r.Value, nil
 }
 
 func (j *journal) Advance(ctx context.Context, k change.Key, f func(change.Step) (change.Step, error)) (change.Step, error) {

@@ -73,7 +73,7 @@ type Desk struct {
 	Asker   Person                           // who asked for a second person, as they are now; only for a walk where four eyes are wanted
 	HowTo   string                           // how to create the phone menu for an outage
 	Works   bool                             // changes may be made: the store is healthy
-	Why     string                           // why not
+	Why     string                           // why not; or what somebody answers for
 }
 
 // Asked is how often a page or a phone menu asked for a flag. The zero value is never.

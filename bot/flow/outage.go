@@ -24,6 +24,7 @@ const (
 	silentTimer   = "unconfirmed" // nobody answered for a day
 	midnightTimer = "midnight"    // a weekday begins that is not covered
 	dayTimer      = "day"         // another weekday has begun
+	copyTimer     = "copy"        // the copy of the values from before has had time to arrive
 	handsTimer    = "hands"       // somebody took something and does not answer
 	settleTimer   = "settle"      // read again what was written
 	todoTimer     = "todo"        // ask once what is left to do
@@ -51,6 +52,7 @@ type Outage struct {
 	Told     Told      `json:"told,omitzero"`
 	For      string    `json:"for,omitzero"`     // for whom we wait, where a person found out; else the leaf says it
 	Links    []Link    `json:"links,omitzero"`   // incidents on status pages that it is linked to
+	Copy     *Copy     `json:"copy,omitzero"`    // the newest copy of the values from before; nil: none yet
 	IVRs     []IVR     `json:"ivrs,omitzero"`    // phone menus that were asked about
 	Helpers  []Helper  `json:"helpers,omitzero"` // asked to click, and for nothing else
 	Todos    []Todo    `json:"todos,omitzero"`
@@ -58,6 +60,8 @@ type Outage struct {
 	Ended    *End      `json:"ended,omitzero"` // nil while it is open
 	Drill    bool      `json:"drill,omitzero"`
 	Head     string    `json:"head,omitzero"` // of its audit chain
+
+	careful string // what the store may lose, because somebody answers for it; never stored
 
 	asked map[change.Key]Asked // as it was then; never stored
 	now   time.Time            // of the decision that draws it, in the organisation\'s zone; never stored
@@ -131,7 +135,10 @@ type End struct {
 // StepOutage decides what an event means for an outage; r is its record as it is with that event. It does no I/O and
 // reads no clock: the same input gives the same answer.
 func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect, error) {
-	o.now, o.asked = e.At.In(p.Location()), e.Desk.Asked
+	o.now, o.asked, o.careful = e.At.In(p.Location()), e.Desk.Asked, ""
+	if e.Desk.Works {
+		o.careful = e.Desk.Why
+	}
 	s := stepping{policy: p, o: o, r: r, e: e}
 	switch what := e.What.(type) {
 	case Begun:
@@ -234,8 +241,8 @@ func (s *stepping) begun(b Begun) {
 	if s.o.ID == "" {
 		leaf := b.Leaf
 		s.o = Outage{
-			now:    s.o.now,
-			asked:  s.o.asked,
+			now:   s.o.now,
+			asked: s.o.asked, careful: s.o.careful,
 			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
 			Since: w.Inputs.Since, Began: s.e.At, Todos: b.Todos, Message: w.Inputs.Message,
 			Asking: Asking{Heard: s.e.At}, For: w.Inputs.For,
@@ -271,6 +278,9 @@ func (s *stepping) begun(b Begun) {
 	if len(b.Steps) > 0 && w.Inputs.Until.After(s.o.Deadline) {
 		s.deadline(w.Inputs.Until)
 		s.afterHours()
+	}
+	if s.o.careful != "" && len(waitsForCopy(s.r)) > 0 {
+		s.do(Remind{copyTimer, s.e.At.Add(copyFor)})
 	}
 	s.stepped()
 	s.midnight()
@@ -591,6 +601,8 @@ func (s *stepping) due(d Due) {
 		s.beforeMidnight()
 	case handsTimer:
 		s.timeOut()
+	case copyTimer:
+		s.noCopy()
 	case dayTimer:
 		s.midnight()
 		s.changed = true

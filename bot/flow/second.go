@@ -162,6 +162,7 @@ func secondCard(p Policy, w Walk, n tree.Node, steps []change.Step, e Event) car
 			"Your yes counts for exactly these values, until " + card.Clock(w.ShownAt.Add(freshFor)) + ". They are read once more before anything is set.",
 		},
 	}
+	c.Text = append(c.Text, carefulWord(e)...)
 	for _, st := range all { // texts too long for their line
 		if whole := card.Shorten("Customers will read: “"+st.Want.Text+"”", card.MaxText); quoted(st.Want) != st.Want.Text && !slices.Contains(c.Text, whole) {
 			c.Text = append(c.Text, whole)

@@ -66,7 +66,10 @@ type Store interface {
 	// Origin names the store and how far it has come: a copy of the values from before says where it was made.
 	Origin(ctx context.Context) (lineage string, counter uint64, err error)
 	Claim(ctx context.Context, lease time.Duration, n int) ([]Claim, error)
-	// Healthy reports whether changes may be made, and in words why not.
+	// Sent returns where a message of a lane went; version 0 means that it has not arrived.
+	Sent(ctx context.Context, lane, message string) (Doc[Sent], error)
+	// Healthy reports whether changes may be made, and in words why not. Where they may, why is what might get lost all
+	// the same, because somebody answers for it; empty: nothing.
 	Healthy(ctx context.Context) (ok bool, why string)
 }
 

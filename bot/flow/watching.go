@@ -133,7 +133,7 @@ func (s *Service) onPage(ctx context.Context, b *batch, id string) error {
 			if err := s.newWalk(ctx, b, nil, f); err != nil {
 				return err
 			}
-		case Form, List, Read, Start, Restore, Resume, Hand, Nudge, Point:
+		case Form, List, Read, Start, Restore, Resume, Hand, Know, Nudge, Point:
 			return fmt.Errorf("%w: page %s: %T is no effect of a page", errUndecided, id, f)
 		}
 	}
