@@ -20,6 +20,7 @@ import (
 
 // commands are the words of the command line.
 type commands struct {
+	Try      tryCommand      `cmd:"" help:"The playground: the bot on this machine, in a simulated world, on one page. No account is needed."`
 	Chat     chatCommand     `cmd:"" help:"Use the bot in this terminal, on a company to practise on."`
 	Serve    serveCommand    `cmd:"" help:"Run the bot as a service, set up by environment variables."`
 	Check    checkCommand    `cmd:"" help:"Check a playbook or an organisation document; without a file, the built-in playbook."`

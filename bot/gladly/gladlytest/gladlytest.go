@@ -142,3 +142,12 @@ func (g *Gladly) selectable(name string) error {
 	}
 	return nil
 }
+
+// Week is the same hours on every day.
+func Week(from, to string) map[change.Weekday]Day {
+	out := map[change.Weekday]Day{}
+	for _, d := range change.Weekdays() {
+		out[d] = Day{From: from, To: to}
+	}
+	return out
+}

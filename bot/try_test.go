@@ -1,0 +1,364 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"switchback/bot/try"
+	"switchback/handlers/slack"
+)
+
+var picture = flag.Bool("picture", false, "draw the README's picture anew")
+
+// playground starts bot try with real processes, and returns the address of its page.
+func playground(t *testing.T) string {
+	t.Helper()
+	manifest, err := slack.Manifest("https://bot.acme.example", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := try.Run(ctx, try.Config{Command: []string{os.Args[0], "serve"}, Env: []string{asBot + "=1"}, Manifest: manifest, Data: t.TempDir(), Out: in})
+		_ = in.Close()
+		ended <- err
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("bot try ended with %v", err)
+		}
+	})
+	lines := bufio.NewScanner(out)
+	if !lines.Scan() {
+		t.Fatal("bot try printed no address")
+	}
+	address := regexp.MustCompile(`http://[0-9.:]+`).FindString(lines.Text())
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return address
+}
+
+// tab is somebody who looks at the page.
+type tab struct {
+	t   *testing.T
+	ctx context.Context //nolint:containedctx // it is the tab, to chromedp
+	url string
+
+	mu      sync.Mutex
+	console []string
+	foreign []string
+}
+
+// open opens a page in a Chromium that can reach this machine alone. Where there is none the test is skipped, and fails
+// with CI=true.
+func open(t *testing.T, url string) *tab {
+	t.Helper()
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("chromium is missing (apt-get install chromium)")
+		}
+		t.Skip("chromium is missing (apt-get install chromium): the playground's page is not tested")
+	}
+	var said bytes.Buffer
+	ctx, stop := chromedp.NewExecAllocator(t.Context(),
+		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.CombinedOutput(&said),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("disable-extensions", true),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
+	)
+	t.Cleanup(stop)
+	ctx, leave := chromedp.NewContext(ctx)
+	t.Cleanup(leave)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("start %s: %v\n%s", program, err, said.String())
+	}
+	b := &tab{t: t, ctx: ctx, url: url}
+	err = chromedp.Listen(ctx, func(ev any) {
+		if r, ok := ev.(*network.EventRequestWillBeSent); ok && !strings.HasPrefix(r.Request.URL, url+"/") {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.foreign = append(b.foreign, r.Request.URL)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for m, err := range chromedp.Console(ctx) {
+			if err != nil {
+				return
+			}
+			if m.Type == chromedp.ConsoleError || m.Type == chromedp.ConsoleException || m.Type == chromedp.ConsoleWarning {
+				b.mu.Lock()
+				b.console = append(b.console, m.String())
+				b.mu.Unlock()
+			}
+		}
+	}()
+	b.does(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(url+"/"))
+	b.until(`document.body.dataset.ready && document.querySelector('#bot-state').dataset.state === 'up'`)
+	return b
+}
+
+func (b *tab) does(steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.ctx, 30*time.Second)
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.t.Fatalf("%v; the page shows\n%s", err, b.text())
+	}
+}
+
+// until waits for a condition on the page.
+func (b *tab) until(condition string) {
+	b.t.Helper()
+	ctx, stop := context.WithTimeout(b.ctx, 30*time.Second)
+	defer stop()
+	for {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
+		switch {
+		case ok:
+			return
+		case ctx.Err() != nil:
+			b.t.Fatalf("%s never became true; the page shows\n%s", condition, b.text())
+		case err != nil:
+			b.t.Fatalf("wait for %s: %v", condition, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(20 * time.Millisecond): // a real browser: nothing tells of its changes
+		}
+	}
+}
+
+func (b *tab) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.console) > 0 {
+		return "errors: " + strings.Join(b.console, "\n")
+	}
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// shows waits until a part of the page shows a text.
+func (b *tab) shows(part, text string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf(`document.querySelector(%q)?.innerText.includes(%q)`, part, text))
+}
+
+// newest is the last button that begins with a label and can be pressed; in JavaScript.
+func newest(part, label string) string {
+	return fmt.Sprintf(`Array.from(document.querySelectorAll(%q)).filter(b => b.textContent.trim().startsWith(%q) && !b.disabled && b.getClientRects().length).pop()`, part+" button", label)
+}
+
+// presses presses a button by the keyboard, as those do who have no mouse.
+func (b *tab) presses(part, label string) {
+	b.t.Helper()
+	b.until(newest(part, label))
+	b.until(fmt.Sprintf(`(%[1]s.focus(), document.activeElement === %[1]s)`, newest(part, label)))
+	b.does(chromedp.KeyEvent("\r"))
+}
+
+// confirms presses a button that asks once more, and says yes.
+func (b *tab) confirms(label, yes string) {
+	b.t.Helper()
+	b.presses("#log", label)
+	b.until(`document.querySelector('#sure').open`)
+	b.presses("#sure", yes)
+	b.until(`!document.querySelector('#sure').open`)
+}
+
+func (b *tab) types(text string) {
+	b.t.Helper()
+	b.does(chromedp.Focus("#text"), chromedp.KeyEvent(text+"\r"))
+}
+
+// fits wants nothing that is wider than the page.
+func (b *tab) fits(width int64) {
+	b.t.Helper()
+	b.does(chromedp.EmulateViewport(width, 900))
+	b.until(fmt.Sprintf(`innerWidth === %d`, width))
+	wide, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`[...(document.documentElement.scrollWidth > innerWidth ? ['the page'] : []),
+		...Array.from(document.querySelectorAll('body *')).filter(e => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className)]`))
+	if err != nil || len(wide) > 0 {
+		b.t.Errorf("at %d wide these are too wide: %q, %v", width, wide, err)
+	}
+}
+
+// passes wants axe to find nothing, in light and dark.
+func (b *tab) passes(where string) {
+	b.t.Helper()
+	axe, err := os.ReadFile("../.ci/try/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			b.t.Fatalf("axe-core is missing: npm ci --prefix .ci/try (%v)", err)
+		}
+		b.t.Log("axe-core is missing (npm ci --prefix .ci/try): the page is not judged by it")
+		return
+	}
+	for _, scheme := range []string{"dark", "light"} {
+		b.wears(scheme)
+		if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](string(axe)+"; true")); err != nil {
+			b.t.Fatal(err)
+		}
+		found, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](
+			`axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.flatMap(v => v.nodes.map(n => v.id + ' ' + n.target + ': ' + n.failureSummary)))`, chromedp.EvalAwaitPromise))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for _, f := range found {
+			b.t.Errorf("axe, %s, %s: %s", where, scheme, f)
+		}
+	}
+}
+
+func (b *tab) wears(scheme string) {
+	b.t.Helper()
+	b.does(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return err
+	}))
+}
+
+// shot draws what is seen.
+func (b *tab) shot(file string) {
+	b.t.Helper()
+	data, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+const shop, help = `.window[data-key="web-shop"]`, `.window[data-key="help-centre"]`
+
+// The tour, step by step, by the keyboard: from an incident on the page to everything as it was, with the bot killed in
+// between, and Help centre closed by a person.
+func TestTryTour(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
+	b := open(t, playground(t))
+	b.passes("at the beginning")
+	b.shows(shop, "Chat with us")
+	b.shows(help, "Chat with us")
+
+	b.shows("#tour", "1 of 6")
+	b.presses("#tour", "Open the incident")
+	b.shows("#log", "Chat is slow")
+
+	b.shows("#tour", "2 of 6")
+	b.types("/outage chat late")
+	b.shows("#log", "only you see this")
+
+	b.shows("#tour", "3 of 6")
+	b.confirms("Close Web shop now", "Yes, do it")
+	b.shows(shop, "Chat is down at the moment")
+	b.shows("#log", "Help centre STILL OPEN")
+
+	b.shows("#tour", "4 of 6")
+	if *picture {
+		b.draw()
+	}
+	b.presses(".bot", "Kill the bot")
+	b.shows(".bot", "not running")
+	b.shows(shop, "Chat with us") // customers are let through
+
+	b.shows("#tour", "5 of 6")
+	b.presses(".bot", "Start it again")
+	b.shows(shop, "Chat is down at the moment")
+
+	// Help centre, by a person.
+	b.shows("#tour", "6 of 6")
+	b.presses("#log", "I click")
+	b.presses("#log", "All as listed")
+	b.shows("#log", "Tick Closed next to")
+	days := regexp.MustCompile(`Tick Closed next to (\w+)\.`).FindAllStringSubmatch(b.text(), -1)
+	b.presses("#log", "Copy the text…")
+	b.until(`document.querySelector('#form').open`)
+	b.passes("with a form")
+	message := b.value(`document.querySelector('#form textarea, #form input').value`)
+	b.presses("#form", "Cancel")
+	b.until(`!document.querySelector('#form').open`)
+	b.save(days, true, message)
+	b.presses("#log", "Saved")
+	b.shows("#log", "Web shop and Help centre CLOSED")
+	b.shows(help, "Chat is down at the moment")
+
+	b.presses("#log", "Restore…")
+	b.confirms("Put everything back now", "Yes")
+	b.shows(shop, "Chat with us")
+	b.shows("#tour", "That was the tour")
+	b.passes("in the end")
+	for _, width := range []int64{360, 800, 1280} {
+		b.fits(width)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.console)+len(b.foreign) > 0 {
+		t.Errorf("the console says %q, and these were asked for elsewhere: %q", b.console, b.foreign)
+	}
+}
+
+// value is what an expression in JavaScript says.
+func (b *tab) value(expression string) string {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return v
+}
+
+// save is what a Gladly administrator clicks on the page of Help centre.
+func (b *tab) save(days [][]string, closed bool, message string) {
+	b.t.Helper()
+	const screen = `#screens [data-key="help-centre"]`
+	b.until(fmt.Sprintf(`document.querySelector('%s details').open = true`, screen))
+	for _, d := range days {
+		b.until(fmt.Sprintf(`(document.querySelector('%s [data-day=%s] [name=closed]').checked = %v, true)`, screen, strings.ToLower(d[1]), closed))
+	}
+	b.until(fmt.Sprintf(`(document.querySelector('%s textarea').value = %q, true)`, screen, message))
+	b.presses(screen, "Save")
+}
+
+// draw draws the README's picture.
+func (b *tab) draw() {
+	b.t.Helper()
+	b.wears("light")
+	b.does(chromedp.EmulateViewport(1280, 1000))
+	b.shows("#log", "Reply in thread")
+	b.until(`(scrollTo(0, 0), document.activeElement.blur(), document.querySelector('#more').hidden || true)`)
+	b.shot("try/testdata/playground.png")
+}
