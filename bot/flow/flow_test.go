@@ -415,6 +415,9 @@ func TestStoreAway(t *testing.T) {
 			n.t.Errorf("buttons %v, problems %v; want none", c.Buttons, c.Problems())
 		}
 		n.wants(0)
+		if c := n.service.Offline(n.t.Context(), n.event("away", "pat", flow.Command{Words: []string{"chat", "late"}})); !strings.Contains(c.Title, "Your account cannot use it") {
+			n.t.Errorf("somebody from outside reads %+v", c)
+		}
 		if err := n.restart(); err != nil {
 			n.t.Fatal(err)
 		}

@@ -14,8 +14,12 @@ import (
 )
 
 // Offline is what a person gets when an event could not be taken in, because the store is away: nothing is started, and
-// that branch of the playbook says what to do by hand. It has no buttons, for they would lead nowhere.
+// that branch of the playbook says what to do by hand. It has no buttons, for they would lead nowhere. People from
+// outside learn no more than ever.
 func (s *Service) Offline(ctx context.Context, e Event) card.Card {
+	if who := s.who(ctx, e.By); !who.Member && who.Unknown == "" {
+		return stranger(s.policy, who)
+	}
 	c := card.Card{
 		Tone: card.Trouble, Title: "I cannot remember for you right now, so I change nothing",
 		Text: []string{"What you typed or pressed was not taken in. Try again in a minute. Meanwhile, by hand:"},
