@@ -259,7 +259,7 @@ func rules() []rule {
 			nil,
 		},
 		{
-			"R27 said while all is well, it is not asked in the outage", "@ 2026-11-28T01:00:00Z live new\n> /outage ready\n> @lee /outage ready published\n> 1.1\n> /outage voice agents\n> 1\n",
+			"R27 said while all is well, it is not asked in the outage", "@ 2026-11-28T01:00:00Z live new\n> /outage ready\n> @lee /outage ready published\n> 1.2\n> 1\n> /outage voice agents\n> 1\n",
 			[]string{"nobody has said yet that it exists and is published", "You are not one of the responders", "exists and is published, says @ana", "still to do by hand"},
 			[]string{"First: does the IVR"},
 		},
@@ -272,6 +272,16 @@ func rules() []rule {
 			"R28 not before a caller can hear it", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 1\n",
 			[]string{"now click in"},
 			[]string{"Voicemails arrive"},
+		},
+		{
+			"R23 a page that has not asked for 24 open hours is done by hand instead", "@ 2026-11-26T07:10:00Z live\n> /outage chat late\n> 5\n> 1\n> @sam /outage status\n",
+			[]string{"Careful: Web shop's page has never asked.", "By hand in Gladly instead: Web shop", "Web shop, Wed 25 Nov and Thu 26 Nov: to be noted in Gladly → Closed (by a person in Gladly)", "Show me the clicks for Web shop and Help centre", "Web shop and Help centre STILL OPEN"},
+			[]string{"CLOSED"},
+		},
+		{
+			"R23 a page that asks is not doubted", "@ 2026-11-26T07:10:00Z live\n> /page-asks\n> /outage chat late\n",
+			[]string{"Web shop, chat: open → closed (by the bot, at once)", "Write to Gladly Support"},
+			[]string{"Careful", "By hand in Gladly instead"},
 		},
 		{
 			"R29 nobody can log in: one outage, with what can still be done", "@ 2026-11-25T18:00:00Z\n> /outage everything\n> 1\n> 1\n",

@@ -238,7 +238,7 @@ func (s *server) watch(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		s.log.Warn().Err(err).Msg("the status pages are read as soon as the store answers")
+		s.log.Warn().Err(err).Msg("the status pages are read, and people reminded, as soon as the store answers")
 		select {
 		case <-ctx.Done():
 		case <-time.After(watchAgain):

@@ -23,6 +23,7 @@ import (
 //	open:<id>        marks an open outage            lock:<key>    which outage holds a resource
 //	walk:<id>        a walk                          at:<person>   the walk that a person is in the middle of
 //	in:<id>          work taken in and not done      playbook:<version>
+//	ready:all        the monthly look at whether all is ready
 //	page:<id>        a status page as it is watched  incident:<page>/<id>   one of its incidents
 //	draft:<event>    a form that came too late to be opened, for a day
 //	root:<lane>\n<ref>  which outage's message a chat platform's thread belongs to
@@ -53,6 +54,7 @@ const (
 	rootDoc     = "root:"
 	pageDoc     = "page:"
 	incidentDoc = "incident:"
+	upkeepDoc   = "ready:all"
 )
 
 // decode reads one document; an absent one is the zero value at version 0.
@@ -276,6 +278,11 @@ func (f Flow) Watches(ctx context.Context, pages []string) ([]flow.Doc[flow.Watc
 	return out, nil
 }
 
+// Upkeep is what is remembered of the monthly look at what is ready.
+func (f Flow) Upkeep(ctx context.Context) (flow.Doc[flow.Upkeep], error) {
+	return get[flow.Upkeep](ctx, f.Store, upkeepDoc)
+}
+
 // Cases returns incidents of a page by their ids.
 func (f Flow) Cases(ctx context.Context, page string, ids []string) (map[string]flow.Doc[flow.Case], error) {
 	out := make(map[string]flow.Doc[flow.Case], len(ids))
@@ -458,6 +465,9 @@ func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
 		b.put(recordDoc+s.Record.Value.Outage, s.Record.Version, s.Record.Value)
 	}
 	buildPage(b, s)
+	if s.Upkeep != nil {
+		b.put(upkeepDoc, s.Upkeep.Version, s.Upkeep.Value)
+	}
 	if err := f.buildOutage(ctx, b, s); err != nil {
 		return err
 	}

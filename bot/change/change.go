@@ -53,12 +53,18 @@ type Resource struct {
 	Name   string `json:"name"`   // what of it: "Wednesday", "message", "Initial IVR"
 	Way    Way    `json:"way"`
 	Known  *Value `json:"known,omitzero"` // the value of peace time, as far as the organisation wrote it down; nil: not known
+	// AsOf is when Known was looked up; zero: nobody said.
+	AsOf time.Time `json:"as_of,omitzero"`
+	// Instead is set on what a person may do for a target that has another way: it is planned only where somebody asks
+	// for it, by Request.ByHand.
+	Instead bool `json:"instead,omitzero"`
 }
 
 // Request is what somebody wants done, as far as it is known before any value is read.
 type Request struct {
 	Action    string
 	Targets   []string          // of Resource.Target; empty means all
+	ByHand    []string          // targets that have another way, and are to be done by a person all the same
 	Inputs    map[string]string // texts, by input id ("message", "ivr")
 	From      time.Time
 	Until     time.Time      // the deadline
@@ -85,7 +91,7 @@ func (r Request) TargetsOf(platform string) ([]string, error) {
 			continue
 		}
 		all[s.Target] = true
-		chosen := len(r.Targets) == 0 || slices.Contains(r.Targets, s.Target)
+		chosen := (len(r.Targets) == 0 || slices.Contains(r.Targets, s.Target)) && (!s.Instead || slices.Contains(r.ByHand, s.Target))
 		if s.Key.Platform() == platform && chosen && !slices.Contains(ours, s.Target) {
 			ours = append(ours, s.Target)
 		}

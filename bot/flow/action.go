@@ -28,7 +28,7 @@ func Begin(words ...string) string {
 	return Action{Verb: begin, Arg: strings.Join(words, " ")}.Encode()
 }
 
-// valid reports whether a speaks to one document, or begins something.
+// valid reports whether a speaks to one document, or is one of the few that speak to none.
 func (a Action) valid() bool {
 	of := 0
 	for _, doc := range []string{a.Walk, a.Outage, a.Incident} {
@@ -36,7 +36,13 @@ func (a Action) valid() bool {
 			of++
 		}
 	}
-	return a.Verb == begin && of == 0 || a.Verb != begin && a.Verb != "" && of == 1
+	switch a.Verb {
+	case begin, readyVerb:
+		return of == 0
+	case reopen:
+		return of <= 1
+	}
+	return a.Verb != "" && of == 1
 }
 
 // ErrAction means that a string is not an encoded action.

@@ -259,6 +259,10 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 	for _, m := range w.Menus {
 		c.Notes = append(c.Notes, "I ask first whether the IVR “"+card.Shorten(plain(m), 60)+"” exists and is published: nobody has said so yet.")
 	}
+	deaf := mute(p, w, e)
+	for _, st := range deaf {
+		c.Text = append(c.Text, "Careful: "+muteWord(st, e.Desk.Asked[st.Key])+". To set it here would reach nobody.")
+	}
 	since := "now"
 	if !w.Inputs.Since.IsZero() {
 		since = card.Day(w.Inputs.Since)
@@ -294,8 +298,41 @@ func confirmCard(p Policy, w Walk, n tree.Node, e Event, note string) card.Card 
 			{Label: "Write to Gladly Support", Action: w.action("support", "")},
 			back,
 		}
+		if len(deaf) > 0 { // the text for Support stands behind "Is it only us?" too
+			var labels []string
+			for _, st := range deaf {
+				labels = append(labels, st.Label)
+			}
+			c.Buttons[4] = card.Button{Label: card.Shorten("By hand in Gladly instead: "+some(labels, len(labels), effectOf(n.Action).many), card.MaxLabel), Action: w.action("by-hand", "")}
+		}
 	}
 	return c
+}
+
+// mute are the steps of a plan that would reach nobody, because a page or a phone menu does not ask, and that a person
+// can do instead.
+func mute(p Policy, w Walk, e Event) []change.Step {
+	var out []change.Step
+	for _, st := range w.Plan {
+		a, ok := e.Desk.Asked[st.Key]
+		if ok && p.silent(a, e.At) && slices.ContainsFunc(w.Resources, func(r change.Resource) bool {
+			return r.Instead && r.Target == st.Target && r.Action == st.Action
+		}) {
+			out = append(out, st)
+		}
+	}
+	return out
+}
+
+func muteWord(st change.Step, a Asked) string {
+	who := st.Label + "'s page"
+	if st.Action == change.PhonesToVoicemail {
+		who = "the phone menu of " + st.Label
+	}
+	if a.Last.IsZero() {
+		return who + " has never asked"
+	}
+	return who + " has not asked for 24 open hours, last " + card.Day(a.Last)
 }
 
 // soon is a time of day, with its date where it is not within half a day.

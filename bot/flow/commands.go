@@ -48,7 +48,7 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 		}
 		return nil
 	case "ready":
-		say(s.ready(ctx, b, len(rest) == 1 && strings.EqualFold(rest[0], published)))
+		s.ready(ctx, b, Action{Verb: readyVerb, Arg: strings.ToLower(strings.Join(rest, " "))}, nil)
 		return nil
 	case "history":
 		say(historyCard(s.policy, e, rest))
@@ -243,21 +243,10 @@ func helpCard() card.Card {
 			{Name: "/outage note …", Note: "a line for the timeline"},
 			{Name: "/outage abandon … why", Note: "give up the way back, by name, with a reason"},
 			{Name: "/outage history 12 Nov", Note: "what happened on a day"},
-			{Name: "/outage ready", Note: "what to prepare while all is well"},
+			{Name: "/outage ready", Note: "what an outage needs, and whether it is there"},
 		},
 		Notes: []string{"Nothing is changed before you have seen every setting before → after and said yes."},
 	}
-}
-
-// readyCard is what the playbook wants done before anything breaks.
-func (s *Service) readyCard() card.Card {
-	c := card.Card{Title: "Ready for an outage?", Text: []string{"What the playbook wants done while all is well:"}}
-	for _, id := range s.tree.Ready() {
-		if n, ok := s.tree.Node(id); ok {
-			c.Facts = append(c.Facts, card.Fact{Name: n.Title, Note: strings.ReplaceAll(n.Text, "\n\n", "\n")})
-		}
-	}
-	return c
 }
 
 // historyCard answers for a day, or lists the last outages.

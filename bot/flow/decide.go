@@ -21,13 +21,16 @@ import (
 )
 
 // subject is the document that an event speaks to; empty where only the words of a command can tell.
-type subject struct{ walk, outage, page string }
+type subject struct {
+	walk, outage, page string
+	ready              bool // the monthly look at what is ready
+}
 
 func subjectOf(e Event) subject {
 	switch what := e.What.(type) {
 	case Press:
 		page, _, _ := strings.Cut(what.Action.Incident, "/")
-		return subject{what.Action.Walk, what.Action.Outage, page}
+		return subject{walk: what.Action.Walk, outage: what.Action.Outage, page: page}
 	case Stepped:
 		return subject{outage: what.Outage}
 	case PageSaid:
@@ -251,7 +254,13 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 	if p, ok := e.What.(Press); ok && p.Action.Verb == reopen {
 		return s.reopened(ctx, b, p.Action.Arg)
 	}
+	if p, ok := e.What.(Press); ok && p.Action.Verb == readyVerb {
+		s.ready(ctx, b, p.Action, p.Fields)
+		return nil
+	}
 	switch {
+	case to.ready:
+		return s.monthly(ctx, b)
 	case to.walk != "":
 		return s.onWalk(ctx, b, to.walk)
 	case to.outage != "":
@@ -305,7 +314,12 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 				d.Walk = &w.Value
 			}
 		}
-		if len(what.Words) > 0 && strings.EqualFold(what.Words[0], "history") {
+		if len(what.Words) > 0 && slices.Contains([]string{"history", "ready"}, strings.ToLower(what.Words[0])) {
+			d.Past, err = s.store.All(ctx)
+		}
+		return d, err
+	case Press:
+		if what.Action.Verb == readyVerb {
 			d.Past, err = s.store.All(ctx)
 		}
 		return d, err
@@ -313,7 +327,7 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 		asked = keys(what.Plan)
 	case Readings:
 		asked = slices.Collect(maps.Keys(what.Values))
-	case Press, Due, Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took, Undelivered, Returned:
+	case Due, Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took, Undelivered, Returned:
 	}
 	if len(asked) > 0 {
 		if err = s.held(ctx, &d, asked); err == nil {
@@ -409,6 +423,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 		b.event.Desk.Asker = s.who(ctx, Person{Account: b.walk.Value.By.Account, Member: true})
 		b.event.Desk.Outside = s.outside(ctx, Outage{Channel: n.Channel, Home: b.walk.Value.Place}, b.event)
 	}
+	b.event.Desk.Asked = s.asked(ctx, b.walk.Value.Plan)
 	next, effects, err := StepWalk(s.policy, t, b.walk.Value, b.event)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUndecided, err)
@@ -538,7 +553,7 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 	if n, ok := s.tree.Node("voicemail-only"); ok {
 		e.Desk.HowTo = n.Text
 	}
-	e.Desk.Guide, e.Desk.Asked = s.guides(b.record.Value), s.asked(ctx, b.record.Value)
+	e.Desk.Guide, e.Desk.Asked = s.guides(b.record.Value), s.asked(ctx, b.record.Value.Steps)
 	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUndecided, err)
@@ -605,17 +620,25 @@ type asker interface {
 	Asked(ctx context.Context, k change.Key) (last time.Time, in5min, total int, err error)
 }
 
-// asked is who asked for the flags of a record.
-func (s *Service) asked(ctx context.Context, r change.Record) map[change.Key]Asked {
+// asked is who asked for the flags of some steps.
+func (s *Service) asked(ctx context.Context, steps []change.Step) map[change.Key]Asked {
 	out := map[change.Key]Asked{}
-	for _, st := range r.Steps {
-		p, err := s.platforms.For(st.Key)
-		if a, ok := p.(asker); err == nil && ok && st.Way == change.Flag {
-			last, n, _, err := a.Asked(ctx, st.Key)
-			out[st.Key] = Asked{Last: last, In5Min: n, Unknown: err != nil}
+	for _, st := range steps {
+		if p, err := s.platforms.For(st.Key); err == nil && st.Way == change.Flag {
+			out[st.Key] = askedOf(ctx, p, st.Key)
 		}
 	}
 	return out
+}
+
+// askedOf is who asked for one flag; a platform that does not count knows of nobody.
+func askedOf(ctx context.Context, p change.Platform, k change.Key) Asked {
+	a, ok := p.(asker)
+	if !ok {
+		return Asked{Unknown: true}
+	}
+	last, n, _, err := a.Asked(ctx, k)
+	return Asked{Last: last, In5Min: n, Unknown: err != nil}
 }
 
 // guides is what people need for the guided steps of a record.

@@ -180,6 +180,7 @@ type Form struct {
 type List struct {
 	Actions []string          `json:"actions"`
 	Targets []string          `json:"targets,omitzero"`
+	ByHand  []string          `json:"by_hand,omitzero"` // of the targets that have a flag, those that a person does all the same
 	Inputs  map[string]string `json:"inputs,omitzero"`
 	From    time.Time         `json:"from"`
 	Until   time.Time         `json:"until"`

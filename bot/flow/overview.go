@@ -43,7 +43,7 @@ func (s *Service) Overview(ctx context.Context, by Person) []card.Card {
 	}
 	first := card.Card{
 		Title: "Nothing is open", Text: []string{may},
-		Buttons: []card.Button{{Label: "Report an outage", Style: card.Primary, Action: Begin()}},
+		Buttons: []card.Button{{Label: "Report an outage", Style: card.Primary, Action: Begin()}, {Label: "Ready for an outage?", Action: Action{Verb: readyVerb, Arg: "again"}.Encode()}},
 	}
 	if len(open) > 0 {
 		first.Title = statusCard(s.policy, open).Title
@@ -54,7 +54,7 @@ func (s *Service) Overview(ctx context.Context, by Person) []card.Card {
 			return append(out, statusCard(s.policy, open[i:]))
 		}
 		if _, r, err := s.store.Outage(ctx, o.ID); err == nil {
-			o.now, o.asked = time.Now().In(s.policy.Location()), s.asked(ctx, r.Value)
+			o.now, o.asked = time.Now().In(s.policy.Location()), s.asked(ctx, r.Value.Steps)
 			c := homeCard(s.policy, o, r.Value)
 			c.Text = append(c.Text, "Everything about it is in "+card.Channel(o.Home.Channel)+".")
 			out = append(out, c)

@@ -34,6 +34,8 @@ type Policy struct {
 	WaitingFor       map[string]string `yaml:"waiting_for" jsonschema_description:"Contact of those we may wait for: gladly, it, carrier, network."`
 	ChatMessage      string            `yaml:"chat_message" jsonschema_description:"What visitors read while chat is closed; {ways} becomes the ways that work."`
 	SupportFormURL   string            `yaml:"support_form_url" jsonschema_description:"The platform's form for people who cannot log in."`
+	StatusPageEmail  []string          `yaml:"status_page_email" jsonschema_description:"Names from people who get the platform's status page by e-mail. Two at least: only e-mail comes with every update."`
+	ReadyTo          string            `yaml:"ready_to" jsonschema_description:"Who is reminded once a month of what is not ready for an outage. Left out: the backup."`
 	StatusPageURL    string            `yaml:"status_page_url" jsonschema_description:"Where people read the platform's status page."`
 	NotYet           config.Duration   `yaml:"not_yet" jsonschema_description:"After how long 'Not yet' asks again (default 15m)."`
 	AskThreadAfter   config.Duration   `yaml:"ask_thread_after" jsonschema_description:"After how long without an answer a question goes to the thread (default 10m)."`
@@ -187,8 +189,14 @@ func (p Policy) Check(d *config.Document, at string) config.Problems {
 	for i, n := range p.VoiceInbox.People {
 		name(fmt.Sprintf("voice_inbox.people.%d", i), n)
 	}
+	for i, n := range p.StatusPageEmail {
+		name(fmt.Sprintf("status_page_email.%d", i), n)
+	}
 	if p.Backup != "" {
 		name("backup", p.Backup)
+	}
+	if p.ReadyTo != "" {
+		name("ready_to", p.ReadyTo)
 	}
 	channel := func(path, c string, more ...string) {
 		if all := append(Channels(), more...); !slices.Contains(all, c) {
@@ -277,6 +285,12 @@ func (p Policy) Warnings(d *config.Document, at string) config.Problems {
 	}
 	if v := p.VoiceInbox; len(v.People) == 0 && v.Slack+v.Teams+v.Terminal == "" {
 		warn("voice_inbox", "missing; nobody is told when voicemails begin to arrive in the default Voice inbox")
+	}
+	if len(p.StatusPageEmail) < 2 {
+		warn("status_page_email", "names fewer than two people; only e-mail comes with every update of the status page")
+	}
+	if p.ReadyTo == "" && p.Backup == "" {
+		warn("ready_to", "missing, and there is no backup; the first responder is reminded once a month of what is not ready")
 	}
 	if len(p.Ways) == 0 {
 		warn("ways", "missing; texts cannot tell customers how else to reach you")

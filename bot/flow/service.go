@@ -138,7 +138,7 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 		return true, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}, Dropped: id})
 	}
 	kind, doc, name := splitTimer(c.ID)
-	if kind != walkTimers && kind != outageTimers && kind != pageTimers {
+	if !slices.Contains([]string{walkTimers, outageTimers, pageTimers, readyTimers}, kind) {
 		return false, nil
 	}
 	e := Event{ID: fmt.Sprintf("%s@%d", c.ID, c.At.UnixMilli()), At: time.Now(), What: Due{Timer: name}}
@@ -148,6 +148,8 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 		to = subject{outage: doc}
 	case pageTimers:
 		to = subject{page: doc}
+	case readyTimers:
+		to = subject{ready: true}
 	}
 	_, err := s.decide(ctx, e, to, Doc[Work]{}, &c)
 	return true, err
@@ -168,7 +170,7 @@ func (s *Service) work(ctx context.Context, id string, c *Claim, until time.Time
 		return Reply{}, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}})
 	case w.Value.Task != nil:
 		e := s.find(ctx, id, *w.Value.Task)
-		return s.decide(ctx, e, subject{w.Value.Task.Walk, w.Value.Task.Outage, w.Value.Task.Page}, w, nil)
+		return s.decide(ctx, e, subject{walk: w.Value.Task.Walk, outage: w.Value.Task.Outage, page: w.Value.Task.Page}, w, nil)
 	case w.Value.Event != nil:
 		e := *w.Value.Event
 		e.Until = until
@@ -216,7 +218,7 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 				continue
 			}
 			steps, err := p.Plan(change.Request{
-				Action: action, Targets: mine, Inputs: l.Inputs, From: l.From, Until: l.Until,
+				Action: action, Targets: mine, ByHand: l.ByHand, Inputs: l.Inputs, From: l.From, Until: l.Until,
 				Zone: s.policy.Location(), Resources: all,
 			})
 			if err != nil {

@@ -54,6 +54,8 @@ type Store interface {
 	Draft(ctx context.Context, id string) (Doc[Draft], error)
 	// Watches returns what is watched of each of these pages, in their order; version 0 means nothing yet.
 	Watches(ctx context.Context, pages []string) ([]Doc[Watch], error)
+	// Upkeep is what is remembered of the monthly look at what is ready.
+	Upkeep(ctx context.Context) (Doc[Upkeep], error)
 	// Cases returns incidents of a page by their ids; those that are not kept are missing.
 	Cases(ctx context.Context, page string, ids []string) (map[string]Doc[Case], error)
 	Work(ctx context.Context, id string) (Doc[Work], error)
@@ -87,6 +89,7 @@ type Save struct {
 	Watch    *Doc[Watch]
 	Cases    []Doc[Case]
 	Forgot   []Doc[Case] // that ended long ago
+	Upkeep   *Doc[Upkeep]
 	Current  *Current
 	Playbook []byte // kept under its version, the walk's, if it is not there yet
 	Work     []Work
@@ -221,6 +224,7 @@ const (
 	walkTimers   = "walk/"
 	outageTimers = "outage/"
 	pageTimers   = "page/"
+	readyTimers  = "ready/"
 	workTimers   = "work/"
 	draftTimers  = "draft/"
 	// LaneTimers are the outbox's.

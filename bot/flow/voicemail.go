@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,48 +188,6 @@ func (s *stepping) clicksFor(name string) {
 		}
 	}
 	s.do(Remind{handsTimer, at.Add(holdFor)})
-}
-
-// ready says of each phone menu that an outage needs whether somebody said that it is published. With yes, whoever asks
-// says so now.
-func (s *Service) ready(ctx context.Context, b *batch, yes bool) card.Card {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	by, at := b.event.By, b.event.At
-	c := s.readyCard()
-	plan := s.list(ctx, List{Actions: []string{change.PhonesToVoicemail}, From: at, Until: at.Add(time.Hour)}).Plan
-	names := menusOf(plan)
-	keys := make([]change.Key, len(names))
-	for i, n := range names {
-		keys[i] = ivrKey(n)
-	}
-	said, err := s.store.Words(ctx, keys)
-	if err != nil {
-		return card.Card{Tone: card.Trouble, Title: "What was said before cannot be read now", Text: []string{"Nothing was noted. Please try again in a minute."}}
-	}
-	if yes && !by.Responder && !by.Admin {
-		return refuseCard(s.policy, by)
-	}
-	var lines []card.Fact
-	missing := false
-	for i, name := range names {
-		w, ok := said[keys[i]]
-		if !ok && yes {
-			w, ok = change.Word{Value: change.Value{Raw: []byte(published), Text: published}, By: by.Name, At: at}, true
-			b.learn(keys[i], w)
-		}
-		f := card.Fact{Name: "The IVR “" + card.Shorten(plain(name), 60) + "”", Note: "nobody has said yet that it exists and is published; it is asked first in an outage"}
-		if ok {
-			f.Note = "exists and is published, says " + w.By + " " + card.Day(w.At)
-		}
-		missing = missing || !ok
-		lines = append(lines, f)
-	}
-	c.Facts = append(lines, c.Facts...)
-	if missing {
-		c.Buttons = append(c.Buttons, card.Button{Label: "I have looked: all IVRs are published", Action: Begin("ready", published)})
-	}
-	return c
 }
 
 // voiceInbox tells the team of the default Voice inbox when voicemails begin to arrive there, and when that is over.

@@ -70,6 +70,7 @@ type Walk struct {
 // Inputs are what a person may change on the confirm card. The zero value means the defaults.
 type Inputs struct {
 	Targets  []string      `json:"targets,omitzero"` // none: all
+	ByHand   []string      `json:"by_hand,omitzero"` // targets whose page or phone menu does not ask, done by a person
 	Message  string        `json:"message,omitzero"`
 	Deadline time.Duration `json:"deadline,omitzero"` // after the preview
 	Until    time.Time     `json:"until,omitzero"`    // a fixed deadline; overrides Deadline
@@ -214,7 +215,7 @@ func (s *walking) look() {
 	s.w.Turn++
 	s.w.Last = s.e.At
 	s.do(Remind{endTimer, s.e.At.Add(walkLife)}, Remind{slowTimer, s.e.At.Add(slowAfter)}, List{
-		Actions: actions, Targets: s.w.Inputs.Targets, From: s.e.At, Until: s.w.until(s.policy, s.e.At),
+		Actions: actions, Targets: s.w.Inputs.Targets, ByHand: s.w.Inputs.ByHand, From: s.e.At, Until: s.w.until(s.policy, s.e.At),
 		Inputs: map[string]string{"message": s.message()},
 	})
 }
@@ -482,6 +483,11 @@ func (s *walking) press(p Press) {
 		s.do(Form{Card: s.form(nil)})
 	case "inputs":
 		s.inputs(p.Fields)
+	case "by-hand":
+		for _, st := range mute(s.policy, s.w, s.e) {
+			s.w.Inputs.ByHand = append(slices.Clone(s.w.Inputs.ByHand), st.Target)
+		}
+		s.look()
 	case "not-yet":
 		s.rest("Nothing was changed.")
 	case "accept":

@@ -22,9 +22,12 @@ type Pages interface {
 
 const readTakeover = 30 * time.Second // a read that a dead process began is begun again
 
-// Watch begins to read the status pages. It returns at once; what it has begun goes on by timers. Several processes may
-// do it: a page is read by one at a time.
+// Watch begins to read the status pages, and to look once a month whether all is ready. It returns at once; what it has
+// begun goes on by timers. Several processes may do it: a page is read by one at a time.
 func (s *Service) Watch(ctx context.Context) error {
+	if err := s.remindMonthly(ctx); err != nil {
+		return fmt.Errorf("remind once a month: %w", err)
+	}
 	if s.pages == nil {
 		return nil
 	}

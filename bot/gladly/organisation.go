@@ -22,6 +22,7 @@ import (
 type Organisation struct {
 	Numbers []Number `yaml:"numbers" jsonschema_description:"Your phone numbers, with the Initial IVR of peace time and the one for an outage."`
 	Apps    []App    `yaml:"apps" jsonschema_description:"Your Glad Apps, with their hours and the message that visitors read while they are closed."`
+	AsOf    string   `yaml:"values_as_of" jsonschema_description:"The day on which somebody last compared ivr, hours and message with Gladly's screens: 2026-11-23."`
 	Menus   Menus    `yaml:"menus" jsonschema_description:"What Gladly's screens are called, if the names have changed."`
 }
 
@@ -76,6 +77,11 @@ func (o Organisation) Check(d *config.Document, at string) config.Problems {
 		a.check(o.Apps[:i], func(key, format string, args ...any) {
 			add(fmt.Sprintf("apps.%d.%s", i, key), format, args...)
 		})
+	}
+	if o.AsOf != "" {
+		if _, err := time.Parse(time.DateOnly, o.AsOf); err != nil {
+			add("values_as_of", "want a date such as 2026-11-23, got %q", o.AsOf)
+		}
 	}
 	switch m := o.Menus; {
 	case m.AsOf != "":

@@ -69,31 +69,36 @@ type setting struct {
 	day    change.Weekday // of hours
 }
 
+// settings are those of all targets. What a person can do for a target that asks the bot is there instead of that.
 func (p *Platform) settings() []setting {
 	var out []setting
-	for _, n := range p.org.Numbers {
-		if n.Way == change.Flag {
-			continue
+	asOf, err := time.Parse(time.DateOnly, p.org.AsOf) // empty: nobody said
+	if err == nil {
+		asOf = asOf.Add(12 * time.Hour) // that day, wherever people are
+	}
+	add := func(s setting) {
+		if s.Known != nil {
+			s.AsOf = asOf
 		}
-		out = append(out, setting{number: n, Resource: change.Resource{
+		out = append(out, s)
+	}
+	for _, n := range p.org.Numbers {
+		add(setting{number: n, Resource: change.Resource{
 			Key: ivrKey(n.Number), Action: change.PhonesToVoicemail, Target: n.Number, Label: n.label(), Name: "Initial IVR",
-			Way: change.Guided, Known: known(n.IVR),
+			Way: change.Guided, Known: known(n.IVR), Instead: n.Way == change.Flag,
 		}})
 	}
 	for _, a := range p.org.Apps {
-		if a.Way == change.Flag {
-			continue
-		}
-		of := change.Resource{Action: change.CloseChat, Target: a.ID, Label: a.label(), Way: change.Guided}
+		of := change.Resource{Action: change.CloseChat, Target: a.ID, Label: a.label(), Way: change.Guided, Instead: a.Way == change.Flag}
 		for _, d := range change.Weekdays() {
 			of.Key, of.Name, of.Known = hoursKey(a.ID, d), d.Title(), nil
 			if h, ok := a.Hours[d]; ok {
 				of.Known = new(h.Value())
 			}
-			out = append(out, setting{Resource: of, app: a, day: d})
+			add(setting{Resource: of, app: a, day: d})
 		}
 		of.Key, of.Name, of.Known = messageKey(a.ID), "message", known(a.Message)
-		out = append(out, setting{Resource: of, app: a})
+		add(setting{Resource: of, app: a})
 	}
 	return out
 }

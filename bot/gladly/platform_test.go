@@ -31,13 +31,17 @@ func TestResources(t *testing.T) {
 		if strings.Contains(strings.ToLower(string(r.Key)), "queue") {
 			t.Errorf("%s: the Queue IVR is no setting", r.Key)
 		}
-		got = append(got, fmt.Sprintf("%s | %s | %s | %s | %s | %s", r.Key, r.Action, r.Target, r.Label, r.Name, known))
+		line := fmt.Sprintf("%s | %s | %s | %s | %s | %s", r.Key, r.Action, r.Target, r.Label, r.Name, known)
+		if r.Instead { // Press and Web shop are done by flag
+			line += " | instead"
+		}
+		got = append(got, line)
 	}
-	// Press and Web shop are done by flag.
 	want := []string{
 		`gladly/voice/+16505550101/initial-ivr | phones-to-voicemail | +16505550101 | +1 650 555 0101 Orders | Initial IVR | "Main menu" "Main menu"`,
 		`gladly/voice/+16505550102/initial-ivr | phones-to-voicemail | +16505550102 | +1 650 555 0102 Returns | Initial IVR | "" "Blank"`,
 		`gladly/voice/+442079460103/initial-ivr | phones-to-voicemail | +442079460103 | +442079460103 | Initial IVR | ?`,
+		`gladly/voice/+16505550104/initial-ivr | phones-to-voicemail | +16505550104 | +1 650 555 0104 Press | Initial IVR | "Press menu" "Press menu" | instead`,
 		`gladly/chat/help-centre/hours/monday | close-chat | help-centre | Help centre | Monday | "08:00-20:00" "08:00–20:00"`,
 		`gladly/chat/help-centre/hours/tuesday | close-chat | help-centre | Help centre | Tuesday | "08:00-20:00" "08:00–20:00"`,
 		`gladly/chat/help-centre/hours/wednesday | close-chat | help-centre | Help centre | Wednesday | "08:00-20:00" "08:00–20:00"`,
@@ -55,6 +59,14 @@ func TestResources(t *testing.T) {
 		`gladly/chat/kiosk/hours/saturday | close-chat | kiosk | kiosk | Saturday | ?`,
 		`gladly/chat/kiosk/hours/sunday | close-chat | kiosk | kiosk | Sunday | ?`,
 		`gladly/chat/kiosk/unavailable-message | close-chat | kiosk | kiosk | message | ?`,
+		`gladly/chat/web-shop/hours/monday | close-chat | web-shop | Web shop | Monday | ? | instead`,
+		`gladly/chat/web-shop/hours/tuesday | close-chat | web-shop | Web shop | Tuesday | ? | instead`,
+		`gladly/chat/web-shop/hours/wednesday | close-chat | web-shop | Web shop | Wednesday | ? | instead`,
+		`gladly/chat/web-shop/hours/thursday | close-chat | web-shop | Web shop | Thursday | ? | instead`,
+		`gladly/chat/web-shop/hours/friday | close-chat | web-shop | Web shop | Friday | ? | instead`,
+		`gladly/chat/web-shop/hours/saturday | close-chat | web-shop | Web shop | Saturday | ? | instead`,
+		`gladly/chat/web-shop/hours/sunday | close-chat | web-shop | Web shop | Sunday | ? | instead`,
+		`gladly/chat/web-shop/unavailable-message | close-chat | web-shop | Web shop | message | ? | instead`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Resources (-want +got):\n%s", diff)
@@ -126,7 +138,7 @@ func TestGuides(t *testing.T) {
 
 func TestNoGuideForWhatIsNotOurs(t *testing.T) {
 	p := NewPlatform(company())
-	for _, k := range []change.Key{ivrKey("+16505550104"), messageKey("web-shop"), "gladly/voice/+16505550101/queue-ivr", "flag/chat/web-shop", ""} {
+	for _, k := range []change.Key{ivrKey("+16505550105"), messageKey("web"), "gladly/voice/+16505550101/queue-ivr", "flag/chat/web-shop", ""} {
 		if g := p.Guide(k, written("Voicemail Only")); g.Screen != "" || g.Click != "" {
 			t.Errorf("Guide(%q) = %+v, want none", k, g)
 		}

@@ -111,7 +111,7 @@ func (p *Platform) Plan(r change.Request) ([]change.Step, error) {
 	var out []change.Step
 	for _, c := range r.Resources {
 		t, ours := p.target(c.Key)
-		if !ours || c.Action != r.Action || len(r.Targets) > 0 && !slices.Contains(r.Targets, c.Target) {
+		if !ours || c.Action != r.Action || slices.Contains(r.ByHand, c.Target) || len(r.Targets) > 0 && !slices.Contains(r.Targets, c.Target) {
 			continue
 		}
 		out = append(out, change.Step{
