@@ -16,14 +16,17 @@ import (
 
 const hookSecret = "kJ4v9QmZ2rX7tB1nW8sY3uE6aD0"
 
-// publish gives the stage a status page.
-func (s *stage) publish() {
+// publish gives the stage a status page, perhaps one that cannot be read.
+func (s *stage) publish(down bool) {
 	s.page = statuspagetest.New("Gladly", "Channels / Voice", "Channels / Chat", "Channels / SMS", "Channels / Facebook Messenger", "Core / Login", "Reports")
 	s.org.Pages.Pages = []incident.Page{{
 		ID: "gladly", Name: "Gladly", URL: "https://gladly.statuspage.io",
 		Components: []incident.Part{{Name: "Voice", For: []string{"voice"}}, {Name: "Chat", For: []string{"chat"}}, {Name: "SMS", For: []string{"sms"}}, {Group: "Core", For: []string{"login"}}, {Name: "Facebook Messenger", For: []string{"social"}}},
 		Titles:     []incident.Title{{Any: []string{"call", "calls"}, For: []string{"voice"}}},
 	}}
+	if down {
+		s.page.Break(statuspagetest.Trouble{HTML: true})
+	}
 }
 
 // attach lets a session read the page, and its operators be heard.

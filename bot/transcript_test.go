@@ -254,7 +254,7 @@ func play(t *testing.T, script string, prepare ...func(*stage)) []byte {
 			}
 			time.Sleep(time.Until(at))
 			if s.org.Pages.Pages = nil; withPage {
-				s.publish()
+				s.publish(strings.Contains(modes, "down"))
 				defer s.page.Close()
 			}
 			defer s.stop()
