@@ -109,7 +109,7 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	session := session{
 		Org: org, Tree: t, Playbook: playbook, Store: st, Platforms: platforms,
 		Out: s.out, Name: "terminal/" + rand.Text()[:8], As: c.As,
-		Extras: extras, Pager: pager, Keep: func(name, text string) error { return appendTo(filepath.Join(dir, "before-"+name+".txt"), text) },
+		Extras: extras, Pager: pager, Alone: e.RedisURL == "", Keep: func(name, text string) error { return appendTo(filepath.Join(dir, "before-"+name+".txt"), text) },
 	}
 	serving, stopServing := context.WithCancel(ctx)
 	var served sync.WaitGroup
@@ -220,6 +220,7 @@ type session struct {
 	Keep      func(name, text string) error
 	Shown     func(c card.Card)
 	Pager     handlers.Sender   // nil: none
+	Alone     bool              // nobody else uses the store
 	Web       http.RoundTripper // by which status pages are read; nil: the usual one
 }
 
@@ -249,7 +250,7 @@ func (s session) run(ctx context.Context, in io.Reader) error {
 // flow is what the session decides with, on one chat platform.
 func (s session) flow(kept flow.Store, surface string) flow.Config {
 	s.Org.Surfaces = []string{surface}
-	c := flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms}
+	c := flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms, Alone: s.Alone}
 	if len(s.Org.Pages.Pages) > 0 {
 		c.Routing, c.Pages = s.Org.Pages, statuspage.NewReader(s.Org.Pages, s.Web)
 	}

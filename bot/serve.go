@@ -147,7 +147,7 @@ func (s *server) surfaces() []string {
 func (s *server) start(c flow.Config) {
 	kept := store.Flow{Store: s.store}
 	s.worker = &handlers.Worker{Timers: kept, Outbox: handlers.NewOutbox(kept, s.senders)}
-	c.Store, c.Platforms, c.Wake = kept, live(s.org, s.kept), s.worker.Wake
+	c.Store, c.Platforms, c.Wake, c.Alone = kept, live(s.org, s.kept), s.worker.Wake, s.env.RedisURL == ""
 	if s.slack != nil {
 		c.Directories = map[string]flow.Directory{slack.Platform: s.slack.Directory()}
 	}

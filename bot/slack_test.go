@@ -17,7 +17,7 @@ import (
 // night is a workspace with the people of acme, and a bot that serves it: real HTTP, real signatures, a real store.
 type slackNight struct {
 	*story.World
-	t     *testing.T
+	t     testing.TB
 	slack *slacktest.Slack
 	env   environment
 	stop  func() error
@@ -51,25 +51,25 @@ const acme = `organisation:
 `
 
 // inSlack starts a workspace and a bot that serves it.
-func inSlack(t *testing.T) *slackNight {
-	t.Helper()
+func inSlack(tb testing.TB) *slackNight {
+	tb.Helper()
 	s := slacktest.New(slacktest.Config{})
 	if err := s.Listen(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	for id, name := range map[string]string{"U0ANA": "ana", "U0SAM": "sam", "U0KIM": "kim", "U0LEE": "lee", "U0PAT": "pat"} {
 		s.AddUser(slacktest.User{ID: id, Name: name, Zone: map[string]string{"ana": "America/New_York"}[name]})
 	}
 	s.AddChannel(slacktest.Channel{ID: "C0SUPPORT", Name: "support", Members: []string{"U0ANA", "U0SAM", "U0KIM", "U0LEE", "U0PAT", slacktest.BotUser}})
 	s.AddGroup(slacktest.Group{ID: "S0ONCALL", Handle: "support-oncall"})
-	n := &slackNight{t: t, slack: s, env: environment{
-		DataDir: t.TempDir(), SlackToken: config.Secret(s.Config().BotToken), SlackSigningSecret: config.Secret(s.Config().SigningSecret),
+	n := &slackNight{t: tb, slack: s, env: environment{
+		DataDir: tb.TempDir(), SlackToken: config.Secret(s.Config().BotToken), SlackSigningSecret: config.Secret(s.Config().SigningSecret),
 		FlagsSecret: "ivr:open-sesame", SlackAPI: s.APIURL(), SlackHosts: []string{strings.TrimPrefix(s.URL(), "http://")},
 	}}
 	n.start()
-	t.Cleanup(func() { n.end() })
-	n.World = story.New(t, s, n.url)
+	tb.Cleanup(func() { n.end() })
+	n.World = story.New(tb, s, n.url)
 	n.ana, n.sam, n.kim, n.lee = n.Person("ana"), n.Person("sam"), n.Person("kim"), n.Person("lee")
 	n.support = n.Channel("support")
 	return n

@@ -342,7 +342,7 @@ func (s *stage) start() {
 	client.Timeout = 10 * time.Second
 	kept := fleeting{s.store, &s.away}
 	session := session{
-		Org: s.org, Tree: tr, Playbook: playbook, Store: kept, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts), Shown: s.shown,
+		Org: s.org, Tree: tr, Playbook: playbook, Store: kept, Out: &s.out, Name: fmt.Sprintf("t%d", s.starts), Shown: s.shown, Alone: true,
 		Platforms: change.Platforms{"sim": sim.NewPlatform(s.org.practice(), "http://company", client)},
 		Extras:    map[string]terminal.Extra{"/company": (&company{url: "http://company", client: client}).command},
 	}

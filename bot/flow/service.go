@@ -38,6 +38,7 @@ type Service struct {
 	directories map[string]Directory
 	routing     incident.Routing
 	pages       Pages
+	alone       bool
 	wake        func()
 	lease       time.Duration
 	running     sync.WaitGroup
@@ -55,6 +56,7 @@ type Config struct {
 	Directories map[string]Directory // by chat platform; one without has only the people of the policy
 	Routing     incident.Routing     // the status pages, and whom they concern
 	Pages       Pages                // reads them; nil: nobody does
+	Alone       bool                 // no other process uses the store: reads of pages that nobody answered are begun again at once
 	Wake        func()
 	Lease       time.Duration // how long a claim lasts, extended by each save; 0 means ClaimFor
 }
@@ -69,7 +71,7 @@ func New(c Config) *Service {
 	}
 	return &Service{
 		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
-		directories: c.Directories, routing: c.Routing, pages: c.Pages, platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
+		directories: c.Directories, routing: c.Routing, pages: c.Pages, alone: c.Alone, platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
 	}
 }
 
@@ -114,6 +116,9 @@ func (s *Service) Recover(ctx context.Context) error {
 	for _, id := range ids {
 		if strings.HasPrefix(id, drivePrefix) { // needs a lease: its timer is due
 			continue
+		}
+		if w, err := s.store.Work(ctx, id); !s.alone && err == nil && w.Value.Task != nil && w.Value.Task.Page != "" {
+			continue // somebody may be reading: one read at a time, its timer takes it over
 		}
 		if _, err := s.work(ctx, id, nil, time.Time{}); err != nil { // its timer brings it back; the others go on
 			zerolog.Ctx(ctx).Error().Err(err).Str("work", id).Msg("will be taken up again")

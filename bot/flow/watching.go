@@ -20,7 +20,7 @@ type Pages interface {
 	Read(ctx context.Context, page string, open []string) (incident.Reading, error)
 }
 
-const readTakeover = 30 * time.Second // a read that a dead process began is begun again
+const readTakeover = 20 * time.Second // a read that a dead process began is begun again: longer than any takes
 
 // Watch begins to read the status pages, and to look once a month whether all is ready. It returns at once; what it has
 // begun goes on by timers. Several processes may do it: a page is read by one at a time.

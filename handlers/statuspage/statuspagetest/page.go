@@ -42,6 +42,9 @@ type Page struct {
 	frozen      map[string][]byte // by path: what a cache answers
 	reads       map[string]int    // by path
 	unchanged   int               // reads answered by 304
+	inside      int               // reads of the summary under way …
+	most        int               // … and how many there were at once
+	delay       time.Duration     // of each answer
 	n           int
 	ctx         context.Context //nolint:containedctx // ends the deliveries
 	stop        context.CancelFunc
@@ -135,6 +138,15 @@ func (p *Page) Freeze(yes bool) {
 // Reads is how often a path of the API was asked for.
 func (p *Page) Reads(path string) (n int) {
 	p.with(func() { n = p.reads[path] })
+	return n
+}
+
+// Slow makes each answer take so long.
+func (p *Page) Slow(d time.Duration) { p.with(func() { p.delay = d }) }
+
+// AtOnce is how many reads of the summary were under way at the same time, at most.
+func (p *Page) AtOnce() (n int) {
+	p.with(func() { n = p.most })
 	return n
 }
 
@@ -348,8 +360,16 @@ func short(s string) string {
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.reads[r.URL.Path]++
-	t := p.trouble
+	t, delay := p.trouble, p.delay
+	if strings.HasSuffix(r.URL.Path, "/summary.json") {
+		p.inside++
+		p.most = max(p.most, p.inside)
+		defer p.with(func() { p.inside-- })
+	}
 	p.mu.Unlock()
+	if delay > 0 {
+		time.Sleep(delay)
+	}
 	switch {
 	case t.Hang:
 		select {
