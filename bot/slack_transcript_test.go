@@ -230,7 +230,7 @@ func (f *front) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, er
 	f.mu.Unlock()
 	var d slacktest.Delivery
 	var err error
-	switch what := e.What.(type) {
+	switch what := e.What.(type) { //nolint:gochecksumtype // what a terminal hands in
 	case flow.Command:
 		d, err = f.slack.Command(ctx, user, slackID("#support"), strings.TrimSpace("/outage "+f.ids(strings.Join(what.Words, " "))))
 	case flow.Press:

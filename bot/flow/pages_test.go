@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -32,13 +33,14 @@ type paper struct {
 	reading  bool // a read was asked for and not answered
 }
 
-func newPaper(t testing.TB) *paper {
+func newPaper(tb testing.TB) *paper {
+	tb.Helper()
 	page, _ := incident.Routing{Pages: []incident.Page{{
 		ID: "gladly", Name: "Gladly", URL: "https://gladly.statuspage.io",
 		Components: []incident.Part{{Name: "Voice", For: []string{"voice"}}, {Group: "Channels", For: []string{"chat"}}},
 	}}}.Find("gladly")
 	return &paper{
-		t: t, page: page, cases: map[string]Case{}, messages: map[string]card.Card{},
+		t: tb, page: page, cases: map[string]Case{}, messages: map[string]card.Card{},
 		policy: Policy{Name: "acme", Zone: "America/Los_Angeles", Surfaces: []string{"slack"}, Responders: []string{"ana"}, Channels: []Route{{For: []string{"voice"}, Slack: "C0VOICE"}, {Slack: "C0SUPPORT"}}}.WithDefaults(),
 	}
 }
@@ -51,9 +53,7 @@ func (p *paper) step(at time.Time, what What) {
 		p.t.Fatal(err)
 	}
 	p.watch = w
-	for id, c := range changed {
-		p.cases[id] = c
-	}
+	maps.Copy(p.cases, changed)
 	for _, effect := range effects {
 		switch f := effect.(type) { //nolint:gochecksumtype // what is looked at
 		case Show:
