@@ -38,7 +38,7 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 	}
 	verb, rest := strings.ToLower(c.Words[0]), c.Words[1:]
 	switch verb {
-	case "help":
+	case "help", "hi", "hello", "hey":
 		say(helpCard())
 		return nil
 	case "status":

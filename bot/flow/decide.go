@@ -752,7 +752,9 @@ func (s *Service) copyOut(ctx context.Context, b *batch) error {
 	b.outage.Value.Copy = &Copy{Lane: place.Lane(), Version: b.record.Version, Parts: len(cards)}
 	for i, c := range cards {
 		c.Keep = true
-		b.post(Show{Message: b.outage.Value.Copy.message(o.ID, i), Place: place, Card: c, Quiet: true})
+		for _, at := range append([]Place{place}, o.elsewhere()...) {
+			b.post(Show{Message: b.outage.Value.Copy.message(o.ID, i), Place: at, Card: c, Quiet: true})
+		}
 	}
 	return nil
 }

@@ -170,7 +170,38 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 		}
 		s.out = append(homes, s.out...)
 	}
+	s.mirror()
 	return s.o, s.out, nil
+}
+
+// mirror shows what goes to the outage's thread in its threads on the other chat platforms too: whoever is there can
+// work on it. What rings does so once; where it does not arrive it is given elsewhere.
+func (s *stepping) mirror() {
+	var out []Effect
+	for _, e := range s.out {
+		out = append(out, e)
+		show, ok := e.(Show)
+		if !ok || show.Rings || show.Place != s.thread() {
+			continue
+		}
+		for _, place := range s.o.elsewhere() {
+			show.Place = place
+			out = append(out, show)
+		}
+	}
+	s.out = out
+}
+
+// elsewhere are the threads of the outage on other chat platforms than its home's, where all of it is shown.
+func (o Outage) elsewhere() []Place {
+	var out []Place
+	for _, p := range o.Routed {
+		if p.Platform != o.Home.Platform {
+			p.Thread = HomeMessage + o.ID
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // stepping is one StepOutage at work.
