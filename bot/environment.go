@@ -38,6 +38,12 @@ type environment struct {
 	SlackAppToken      config.Secret `env:"SLACK_APP_TOKEN"`           // xapp-…; Socket Mode, where no request can come in
 	SlackAPI           string        `env:"SLACK_API_URL"`             // another Slack, such as a stand-in on loopback
 	SlackHosts         []string      `env:"SLACK_RESPONSE_HOSTS"`      // where its answers go; comma list
+	TeamsApp           string        `env:"TEAMS_APP_ID"`              // the app registration; sets Teams up
+	TeamsPassword      config.Secret `env:"TEAMS_APP_PASSWORD"`        // a client secret of it
+	TeamsTenant        string        `env:"TEAMS_TENANT_ID"`           // the one whose people use the bot
+	TeamsOpenID        string        `env:"TEAMS_OPENID_URL"`          // who signs what comes in; another cloud's, or a stand-in on loopback
+	TeamsTokens        string        `env:"TEAMS_TOKEN_URL"`           // where the bot gets its token, likewise
+	TeamsHosts         []string      `env:"TEAMS_SERVICE_HOSTS"`       // where activities come from and answers go; comma list
 	MetricsAddr        string        `env:"METRICS_ADDR"`              // host:port for Prometheus, and nothing else; empty: nowhere
 	PublicURL          string        `env:"PUBLIC_URL"`                // where pages and phone menus ask; for bot doctor
 	GladlyURL          string        `env:"GLADLY_API_URL"`            // to compare its time zone with the document's …
@@ -69,6 +75,11 @@ func (e environment) servable() error {
 	}
 	if e.SlackToken != "" && !slackSet {
 		lacks("SLACK_SIGNING_SECRET is missing (Basic Information of your Slack app), or SLACK_APP_TOKEN for Socket Mode")
+	}
+	for name, value := range map[string]string{"TEAMS_APP_ID": e.TeamsApp, "TEAMS_APP_PASSWORD": e.TeamsPassword.Reveal(), "TEAMS_TENANT_ID": e.TeamsTenant} {
+		if value == "" && (e.TeamsApp != "" || e.TeamsPassword != "" || e.TeamsTenant != "") {
+			lacks("%s is missing; Teams needs the application's id, a client secret of it, and the tenant", name)
+		}
 	}
 	return errors.Join(out...)
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"archive/zip"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -48,6 +50,30 @@ func TestManifestNamesRoutes(t *testing.T) {
 		routes.ServeHTTP(w, httptest.NewRequest(http.MethodPost, address[1], nil))
 		if w.Code != http.StatusTeapot {
 			t.Errorf("POST %s gives %d: Slack is not heard there", address[1], w.Code)
+		}
+	}
+}
+
+// The package is written where it is wanted, and what comes next stands beside it.
+func TestManifestTeams(t *testing.T) {
+	const app = "b07b07b0-0000-4000-8000-000000000b07"
+	file := filepath.Join(t.TempDir(), "switchback.zip")
+	status, out, errs := calls(t, "manifest", "teams", "--app-id", app, "--url", "https://bot.example.com", "--out", file)
+	if status != 0 || out != file+"\n" || !strings.Contains(errs, "https://bot.example.com/api/messages") || !strings.Contains(errs, "TEAMS_TENANT_ID") {
+		t.Errorf("status %d, printed %q and %q", status, out, errs)
+	}
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	if len(z.File) != 3 {
+		t.Errorf("the package has %d files, want the manifest and two icons", len(z.File))
+	}
+	for _, args := range [][]string{{}, {"--app-id", app}, {"--app-id", "x", "--url", "https://bot.example.com"}, {"--app-id", app, "--url", "http://bot.example.com"}} {
+		args = append([]string{"manifest", "teams", "--out", filepath.Join(t.TempDir(), "x.zip")}, args...)
+		if status, out, errs := calls(t, args...); status == 0 || out != "" || errs == "" {
+			t.Errorf("bot %s: status %d, printed %q and %q", args, status, out, errs)
 		}
 	}
 }

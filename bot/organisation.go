@@ -2,7 +2,9 @@ package main
 
 import (
 	_ "embed"
+	"fmt"
 	"os"
+	"strings"
 
 	"switchback/bot/change"
 	"switchback/bot/config"
@@ -13,6 +15,7 @@ import (
 	"switchback/bot/tree"
 	"switchback/handlers/flags"
 	"switchback/handlers/slack"
+	"switchback/handlers/teams"
 )
 
 // document is the organisation document: every package declares its own part.
@@ -46,7 +49,28 @@ func parseOrganisation(file string, data []byte) (organisation, config.Problems)
 	problems = append(problems, o.Flags.Check(d, "organisation.flags")...)
 	problems = append(problems, o.Slack.Check(d, "organisation.slack")...)
 	problems = append(problems, o.Pages.Check(d, "organisation", flow.Channels())...)
+	problems = append(problems, o.checkTeams(d)...)
 	return o, problems
+}
+
+// checkTeams reports ids that are none of Teams', and writes those of people as Teams does.
+func (o organisation) checkTeams(d *config.Document) config.Problems {
+	var out config.Problems
+	for i, p := range o.People {
+		if o.People[i].Teams = strings.ToLower(p.Teams); p.Teams != "" && !teams.IsID(p.Teams) {
+			out = append(out, d.Problem(fmt.Sprintf("organisation.people.%d.teams", i), "%q is not an object id, such as 12345678-90ab-cdef-1234-567890abcdef", p.Teams))
+		}
+	}
+	channel := func(path, id string) {
+		if id != "" && !teams.IsChannel(id) {
+			out = append(out, d.Problem("organisation."+path+".teams", "%q is not the id of a channel, such as 19:0a1b2c…@thread.tacv2; it stands in the link to the channel", id))
+		}
+	}
+	for i, r := range o.Channels {
+		channel(fmt.Sprintf("channels.%d", i), r.Teams)
+	}
+	channel("inside", o.Inside.Teams)
+	return out
 }
 
 // loadOrganisation reads the document of a file; without one, the example that `bot config example` prints.

@@ -22,6 +22,7 @@ import (
 	"switchback/handlers/ops"
 	"switchback/handlers/slack"
 	"switchback/handlers/statuspage"
+	"switchback/handlers/teams"
 	"switchback/store"
 )
 
@@ -80,6 +81,7 @@ type server struct {
 	kept    *store.Flags
 	flags   *flags.Endpoints
 	slack   *slack.Slack
+	teams   *teams.Teams
 	hooks   http.Handler // nil: status pages send no notifications
 	service *flow.Service
 	worker  *handlers.Worker
@@ -122,6 +124,17 @@ func newServer(e environment, org organisation, st store.Store, log zerolog.Logg
 			s.org.Groups = append(s.org.Groups, g.Name)
 		}
 	}
+	if e.TeamsApp != "" {
+		s.teams, err = teams.New(teams.Config{
+			App: e.TeamsApp, Password: e.TeamsPassword, Tenant: e.TeamsTenant, OpenID: e.TeamsOpenID, Token: e.TeamsTokens, Hosts: e.TeamsHosts,
+			Mention: org.teamsMention, Store: store.Learnt{Store: st, Platform: teams.Platform}, Flow: behind{s}, Log: log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.senders[teams.Platform] = s.teams
+		s.org.Surfaces = append(s.org.Surfaces, teams.Platform)
+	}
 	return s, nil
 }
 
@@ -133,6 +146,9 @@ func (s *server) surfaces() []string {
 		out = append(out, "Slack (Socket Mode)")
 	case s.slack != nil:
 		out = append(out, "Slack")
+	}
+	if s.teams != nil {
+		out = append(out, "Microsoft Teams")
 	}
 	for _, p := range s.org.Pages.Pages {
 		out = append(out, "status page "+p.ID)
@@ -148,8 +164,12 @@ func (s *server) start(c flow.Config) {
 	kept := store.Flow{Store: s.store}
 	s.worker = &handlers.Worker{Timers: kept, Outbox: handlers.NewOutbox(kept, s.senders)}
 	c.Store, c.Platforms, c.Wake, c.Alone = kept, live(s.org, s.kept), s.worker.Wake, s.env.RedisURL == ""
+	c.Directories = map[string]flow.Directory{}
 	if s.slack != nil {
-		c.Directories = map[string]flow.Directory{slack.Platform: s.slack.Directory()}
+		c.Directories[slack.Platform] = s.slack.Directory()
+	}
+	if s.teams != nil {
+		c.Directories[teams.Platform] = s.teams.Directory()
 	}
 	if len(s.org.Pages.Pages) > 0 {
 		c.Routing, c.Pages = s.org.Pages, statuspage.NewReader(s.org.Pages, nil)
@@ -186,7 +206,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		})
 	}
 	web := &http.Server{
-		Handler: handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
+		Handler: handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Teams: s.teamsRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
 		WriteTimeout: requestIn, IdleTimeout: idleFor, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
 	}
 	if err := s.flags.Refresh(ctx); err != nil { // so that the first who asks is not let through by mistake
@@ -221,6 +241,9 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	parts.Wait()
 	if s.slack != nil {
 		s.slack.Wait()
+	}
+	if s.teams != nil {
+		s.teams.Wait()
 	}
 	s.service.Wait()
 	select {
@@ -287,6 +310,13 @@ func (s *server) slackRoutes() http.Handler {
 	return s.slack
 }
 
+func (s *server) teamsRoutes() http.Handler {
+	if s.teams == nil {
+		return nil
+	}
+	return s.teams
+}
+
 func (s *server) ready(ctx context.Context) error {
 	_, err := s.store.Health(ctx)
 	return err
@@ -305,6 +335,16 @@ func (o organisation) slackMention(name string) (id string, group bool) {
 		return "", false
 	}
 	return o.People[i].Slack, false
+}
+
+// teamsMention is the id of a person in Teams, by their name in the organisation document. Teams has no groups that a
+// bot could mention.
+func (o organisation) teamsMention(name string) string {
+	i := slices.IndexFunc(o.People, func(p flow.Someone) bool { return p.Name == strings.TrimPrefix(name, "@") })
+	if i < 0 {
+		return ""
+	}
+	return o.People[i].Teams
 }
 
 // behind is the service for the adapters, which are made before it.

@@ -15,6 +15,7 @@ const readyIn = 2 * time.Second
 type Routes struct {
 	Measure func(from string, h http.Handler) http.Handler // nil: requests are not timed
 	Slack   http.Handler                                   // slash commands, interactivity and events
+	Teams   http.Handler                                   // activities of the Bot Framework
 	Flags   http.Handler                                   // pages and phone menus that ask
 	Pages   http.Handler                                   // notifications of status pages; no path of theirs is logged
 	Ready   func(ctx context.Context) error                // nil while work can be taken in; the reason is for the log alone
@@ -30,6 +31,9 @@ func (r Routes) Handler() http.Handler {
 		for _, path := range []string{"/slack/commands", "/slack/interactions", "/slack/events"} {
 			m.Handle(path, r.Measure("slack", r.Slack))
 		}
+	}
+	if r.Teams != nil {
+		m.Handle("/api/messages", r.Measure("teams", r.Teams))
 	}
 	if r.Flags != nil {
 		m.Handle("/flags/", r.Measure("flags", r.Flags))

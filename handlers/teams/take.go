@@ -161,7 +161,7 @@ func (t *Teams) answerPress(ctx context.Context, in incoming, e flow.Event, repl
 				}
 			}
 			if shown == nil {
-				return saying(orElse(said, "Taken in."))
+				return saying(orElse(said, "Taken in. What follows stands in the thread or in your chat with me."))
 			}
 		case <-changed:
 		case <-wait.C:

@@ -273,14 +273,14 @@ func (t *Teams) AddGroup(g Group) Group {
 	return g
 }
 
-// SetUser changes somebody.
+// SetUser changes somebody. Nothing else may be asked of t within change.
 func (t *Teams) SetUser(name string, change func(*User)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	change(t.user(name))
 }
 
-// SetGroup changes a conversation.
+// SetGroup changes a conversation, as SetUser.
 func (t *Teams) SetGroup(name string, change func(*Group)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

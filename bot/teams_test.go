@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"switchback/bot/config"
+	"switchback/bot/flow"
+	"switchback/handlers/slack/slacktest"
+	slackstory "switchback/handlers/slack/slacktest/story"
+	"switchback/handlers/teams/teamstest"
+	"switchback/handlers/teams/teamstest/story"
+)
+
+// twoNight is a company with a tenant of Teams, and a Slack workspace beside it where wanted, and a bot that serves both:
+// real HTTP, real signatures, a real store.
+type twoNight struct {
+	*story.World
+	t     *testing.T
+	teams *teamstest.Teams
+	slack *slackstory.World
+	in    *slacktest.Slack
+	env   environment
+	url   string
+	end   func()
+
+	ana, sam *story.Person
+	support  *story.Channel
+}
+
+const teamsSupport = "19:support@thread.tacv2"
+
+// inTeams starts a tenant and a bot that serves it; with Slack, also a workspace of the same people.
+func inTeams(t *testing.T, withSlack bool) *twoNight {
+	t.Helper()
+	ms := teamstest.New(teamstest.Config{Repeat: true})
+	if err := ms.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(ms.Close)
+	ana := ms.AddUser(teamstest.User{Name: "ana", Zone: "America/New_York"})
+	sam := ms.AddUser(teamstest.User{Name: "sam", Zone: "Europe/Berlin"})
+	ms.AddUser(teamstest.User{Name: "lee"})
+	ms.AddUser(teamstest.User{Name: "gus", Guest: true, Tenant: "0the40e0-0000-4000-8000-000000000001"})
+	lee, _ := ms.User("lee")
+	members := []string{ana.ID, sam.ID, lee.ID}
+	const general = "19:general@thread.tacv2"
+	ms.AddGroup(teamstest.Group{ID: general, Name: "general", Kind: teamstest.Channel, Team: general, Members: members})
+	ms.AddGroup(teamstest.Group{ID: teamsSupport, Name: "support", Kind: teamstest.Channel, Team: general, Members: members})
+	n := &twoNight{t: t, teams: ms, env: environment{
+		DataDir: t.TempDir(), TeamsApp: ms.Config().App, TeamsPassword: config.Secret(ms.Config().Password), TeamsTenant: ms.Config().Tenant,
+		TeamsOpenID: ms.OpenIDURL(), TeamsTokens: ms.TokenURL(), TeamsHosts: []string{ms.Host()},
+	}}
+	doc := strings.NewReplacer(
+		"slack: U0ANA,", "slack: U0ANA, teams: "+strings.ToUpper(ana.Object)+",", "slack: U0SAM,", "slack: U0SAM, teams: "+sam.Object+",",
+		"channels: [{slack: C0SUPPORT}]", `channels: [{slack: C0SUPPORT, teams: "`+teamsSupport+`"}]`,
+	).Replace(acme)
+	if withSlack {
+		n.in = slacktest.New(slacktest.Config{})
+		if err := n.in.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(n.in.Close)
+		for id, name := range map[string]string{"U0ANA": "ana", "U0SAM": "sam", "U0KIM": "kim"} {
+			n.in.AddUser(slacktest.User{ID: id, Name: name})
+		}
+		n.in.AddChannel(slacktest.Channel{ID: "C0SUPPORT", Name: "support", Members: []string{"U0ANA", "U0SAM", "U0KIM", slacktest.BotUser}})
+		n.in.AddGroup(slacktest.Group{ID: "S0ONCALL", Handle: "support-oncall"})
+		n.env.SlackToken, n.env.SlackSigningSecret = config.Secret(n.in.Config().BotToken), config.Secret(n.in.Config().SigningSecret)
+		n.env.SlackAPI, n.env.SlackHosts = n.in.APIURL(), []string{strings.TrimPrefix(n.in.URL(), "http://")}
+	}
+	n.start(doc)
+	t.Cleanup(func() { n.end() })
+	n.World = story.New(t, ms, n.url)
+	if withSlack {
+		n.slack = slackstory.New(t, n.in, n.url)
+	}
+	if err := ms.Install(t.Context(), "sam", "general"); err != nil {
+		t.Fatal(err)
+	}
+	n.ana, n.sam, n.support = n.Person("ana"), n.Person("sam"), n.Channel("support")
+	return n
+}
+
+func (n *twoNight) start(doc string) {
+	n.t.Helper()
+	org, problems := parseOrganisation("acme.yaml", []byte(doc))
+	if err := problems.Err(); err != nil {
+		n.t.Fatal(err)
+	}
+	st, err := n.env.open(n.t.Context(), n.env.DataDir)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	server, err := newServer(n.env, org, st, zerolog.New(zerolog.NewTestWriter(n.t)))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	tr, playbook, err := loadPlaybook("")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	server.start(flow.Config{Policy: server.org.Policy, Tree: tr, Playbook: playbook})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.url = "http://" + l.Addr().String()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(n.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- server.run(ctx, l) }()
+	n.end = sync.OnceFunc(func() {
+		cancel()
+		if err := firstError(<-done, st.Close()); err != nil {
+			n.t.Errorf("the bot ended with %v", err)
+		}
+	})
+}
+
+// The whole way: said in a channel, shown to the person alone, confirmed, and put back by somebody else.
+func TestTeamsFromWordsToRestore(t *testing.T) {
+	n := inTeams(t, false)
+	n.sam.Alone("/outage") // who added the app learns what it is for
+	n.ana.Says("support", "@Switchback outage chat late")
+	confirm := n.ana.Alone("Web shop", "open → closed")
+	confirm.Press("Close Web shop now")
+	home := n.support.Shows("Web shop", "Restore…")
+	home.As(n.sam).Press("Restore…")
+	n.support.Thread("Web shop").Shows("Put everything back now").As(n.sam).Press("Put everything back now")
+	n.support.Shows("open again")
+	if got := n.support.Count("Close Web shop now"); got != 0 {
+		t.Errorf("the channel shows the person's own card %d times", got)
+	}
+}
+
+// A form: what is wrong stands beside its field, and what was typed comes back.
+func TestTeamsForm(t *testing.T) {
+	n := inTeams(t, false)
+	n.ana.Says("", "outage chat late")
+	form := n.ana.Sees("Web shop", "open → closed").Opens("Change…")
+	form.Fill("Affecting customers since", "25:99").Refused("⚠").Fill("Affecting customers since", "00:00").Submit()
+	n.ana.Sees("Web shop", "open → closed")
+}
+
+// Words are answered whatever they are; strangers get one neutral sentence.
+func TestTeamsWords(t *testing.T) {
+	n := inTeams(t, false)
+	for _, words := range []string{"hi", "hello", "help"} {
+		n.ana.Says("", words)
+		n.ana.Alone("/outage")
+	}
+	n.ana.Says("", "outage chta")
+	n.ana.Alone("Did you mean")
+	guest, _ := n.teams.User("gus")
+	n.teams.SetGroup("support", func(g *teamstest.Group) { g.Members = append(g.Members, guest.ID) })
+	gus := n.Person("gus")
+	gus.Says("support", "@Switchback outage chat late")
+	gus.Alone("This belongs to acme")
+}
+
+// Begun in Slack, it stands in Teams, is worked on and put back there; and the other way round.
+func TestOneOutageTwoPlatforms(t *testing.T) {
+	n := inTeams(t, true)
+	slackSupport := n.slack.Channel("#support")
+
+	n.slack.Person("ana").Types("#support", "/outage chat late")
+	n.slack.Person("ana").Sees("Web shop", "open → closed").Press("Close Web shop now")
+	slackSupport.Shows("Web shop", "closed", "Restore…")
+	n.support.Shows("Web shop", "closed", "Restore…").As(n.sam).Press("Restore…")
+	n.sam.Sees("Put everything back now").Press("Put everything back now")
+	n.support.Shows("open again")
+	slackSupport.Shows("open again")
+
+	n.ana.Says("support", "@Switchback outage voice")
+	n.ana.Alone("What happens")
+	n.ana.Says("support", "@Switchback outage chat late")
+	n.ana.Alone("Web shop", "open → closed").Press("Close Web shop now")
+	n.support.Shows("Web shop", "closed", "Restore…")
+	slackSupport.Shows("Web shop", "closed", "Restore…").As(n.slack.Person("sam")).Press("Restore…")
+	n.slack.Person("sam").Sees("Put everything back now").Press("Put everything back now")
+	slackSupport.Shows("open again")
+	n.support.Shows("open again")
+}
+
+// Presses of the same button by two people, from two platforms, at once: it happens once, and everybody hears it.
+func TestPressesOnTwoPlatforms(t *testing.T) {
+	n := inTeams(t, true)
+	n.ana.Says("support", "@Switchback outage chat late")
+	n.ana.Alone("Web shop", "open → closed").Press("Close Web shop now")
+	n.support.Shows("Web shop", "closed", "Restore…").As(n.sam).Press("Restore…")
+	inTeams := n.sam.Sees("Put everything back now")
+	n.slack.Channel("#support").Shows("Web shop", "closed", "Restore…").As(n.slack.Person("sam")).Press("Restore…")
+	inSlack := n.slack.Person("sam").Sees("Put everything back now")
+	var pressing sync.WaitGroup
+	for i := range 100 {
+		pressing.Go(func() {
+			if i%2 == 0 {
+				inTeams.Press("Put everything back now")
+				return
+			}
+			inSlack.Press("Put everything back now")
+		})
+	}
+	pressing.Wait()
+	n.support.Shows("open again")
+	n.slack.Channel("#support").Shows("open again")
+	n.end()
+	st, err := n.env.open(t.Context(), n.env.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	log, err := st.Audit(t.Context(), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var did []string
+	for _, e := range log {
+		did = append(did, string(e.Data))
+	}
+	if got := strings.Count(strings.Join(did, "\n"), `"what":"restore"`); got != 1 {
+		t.Errorf("restored %d times:\n%s", got, fmt.Sprint(strings.Join(did, "\n")))
+	}
+}
