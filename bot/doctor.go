@@ -16,6 +16,7 @@ import (
 	"switchback/handlers/flags"
 	"switchback/handlers/slack"
 	"switchback/handlers/statuspage"
+	"switchback/handlers/teams"
 	"switchback/store"
 )
 
@@ -162,7 +163,47 @@ func examineChats(ctx context.Context, e environment, org organisation) []handle
 		}
 		out = append(out, s.Examine(ctx, what)...)
 	}
-	return out
+	return append(out, examineTeams(ctx, e, org)...)
+}
+
+func examineTeams(ctx context.Context, e environment, org organisation) []handlers.Finding {
+	const part, next = "Teams", "the README's section “In Microsoft Teams”"
+	fail := func(err error) []handlers.Finding {
+		return []handlers.Finding{{Part: part, State: handlers.Fail, Text: err.Error(), Next: next}}
+	}
+	if e.TeamsApp == "" || e.RedisURL == "" && e.DataDir == "" {
+		return nil // not set up, or the environment says so
+	}
+	var st store.Store
+	var err error
+	if e.RedisURL != "" {
+		st, err = e.open(ctx, "")
+	} else {
+		st, err = store.OpenOrDial(e.DataDir)
+	}
+	if err != nil {
+		return nil // the store says so
+	}
+	defer st.Close()
+	t, err := teams.New(e.teamsConfig(org, st))
+	if err != nil {
+		return fail(err)
+	}
+	what := teams.Examined{Channels: map[string]string{}, Inside: org.Inside.Teams, People: map[string]string{}}
+	for _, r := range org.Channels {
+		if r.Teams != "" {
+			what.Channels[r.Teams] = orAll(r.For)
+		}
+	}
+	if org.Inside.Teams != "" {
+		what.Channels[org.Inside.Teams] = "the work, where a channel is shared outside"
+	}
+	for _, p := range org.People {
+		if p.Teams != "" {
+			what.People[p.Teams] = p.Name
+		}
+	}
+	return t.Examine(ctx, what)
 }
 
 func orAll(channels []string) string {

@@ -125,10 +125,9 @@ func newServer(e environment, org organisation, st store.Store, log zerolog.Logg
 		}
 	}
 	if e.TeamsApp != "" {
-		s.teams, err = teams.New(teams.Config{
-			App: e.TeamsApp, Password: e.TeamsPassword, Tenant: e.TeamsTenant, OpenID: e.TeamsOpenID, Token: e.TeamsTokens, Hosts: e.TeamsHosts,
-			Mention: org.teamsMention, Store: store.Learnt{Store: st, Platform: teams.Platform}, Flow: behind{s}, Log: log,
-		})
+		c := e.teamsConfig(org, st)
+		c.Flow, c.Log = behind{s}, log
+		s.teams, err = teams.New(c)
 		if err != nil {
 			return nil, err
 		}
@@ -335,6 +334,14 @@ func (o organisation) slackMention(name string) (id string, group bool) {
 		return "", false
 	}
 	return o.People[i].Slack, false
+}
+
+// teamsConfig is Microsoft Teams as the environment has it, without anybody to hand events to.
+func (e environment) teamsConfig(org organisation, st store.Store) teams.Config {
+	return teams.Config{
+		App: e.TeamsApp, Password: e.TeamsPassword, Tenant: e.TeamsTenant, OpenID: e.TeamsOpenID, Token: e.TeamsTokens, Hosts: e.TeamsHosts,
+		Mention: org.teamsMention, Store: store.Learnt{Store: st, Platform: teams.Platform},
+	}
 }
 
 // teamsMention is the id of a person in Teams, by their name in the organisation document. Teams has no groups that a

@@ -12,6 +12,7 @@ import (
 
 	"switchback/bot/config"
 	"switchback/bot/flow"
+	"switchback/handlers"
 	"switchback/handlers/slack/slacktest"
 	slackstory "switchback/handlers/slack/slacktest/story"
 	"switchback/handlers/teams/teamstest"
@@ -28,6 +29,7 @@ type twoNight struct {
 	in    *slacktest.Slack
 	env   environment
 	url   string
+	doc   string
 	end   func()
 
 	ana, sam *story.Person
@@ -75,6 +77,7 @@ func inTeams(t *testing.T, withSlack bool) *twoNight {
 		n.env.SlackToken, n.env.SlackSigningSecret = config.Secret(n.in.Config().BotToken), config.Secret(n.in.Config().SigningSecret)
 		n.env.SlackAPI, n.env.SlackHosts = n.in.APIURL(), []string{strings.TrimPrefix(n.in.URL(), "http://")}
 	}
+	n.doc = doc
 	n.start(doc)
 	t.Cleanup(func() { n.end() })
 	n.World = story.New(t, ms, n.url)
@@ -227,4 +230,38 @@ func TestPressesOnTwoPlatforms(t *testing.T) {
 	if got := strings.Count(strings.Join(did, "\n"), `"what":"restore"`); got != 1 {
 		t.Errorf("restored %d times:\n%s", got, fmt.Sprint(strings.Join(did, "\n")))
 	}
+}
+
+// What bot doctor says of Teams: all is well, and then one thing after another is not.
+func TestDoctorOfTeams(t *testing.T) {
+	n := inTeams(t, false)
+	n.ana.Says("support", "@Switchback outage status")
+	n.ana.Alone("Nothing")
+	n.env.ConfigYAML = n.doc
+	says := func(state handlers.State, text string) {
+		t.Helper()
+		found := examine(t.Context(), n.env)
+		for _, f := range found {
+			if strings.HasPrefix(f.Part, "Teams") && f.State == state && strings.Contains(f.Text, text) && (state == handlers.OK) == (f.Next == "") {
+				if strings.Contains(fmt.Sprint(found), n.teams.Config().Password) {
+					t.Errorf("a secret is in %+v", found)
+				}
+				return
+			}
+		}
+		t.Errorf("nothing says %s %q: %+v", state, text, found)
+	}
+	says(handlers.OK, "gives the bot a token")
+	says(handlers.OK, "for everything else")
+	n.teams.SetUser("ana", func(u *teamstest.User) { u.Gone = true })
+	says(handlers.Fail, "no full member")
+	guest, _ := n.teams.User("gus")
+	n.teams.SetGroup("support", func(g *teamstest.Group) { g.Members = append(g.Members, guest.ID) })
+	says(handlers.Warn, "with guests")
+	n.teams.SetGroup("support", func(g *teamstest.Group) { g.Bot = false })
+	says(handlers.Fail, "nobody knows who reads there")
+	n.env.TeamsPassword = "another"
+	says(handlers.Fail, "no token")
+	n.teams.IssuerAway(true)
+	says(handlers.Fail, "signing keys")
 }

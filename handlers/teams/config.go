@@ -17,7 +17,6 @@ const (
 	defaultOpenID  = "https://login.botframework.com/v1/.well-known/openidconfiguration"
 	defaultLogin   = "https://login.microsoftonline.com/%s/oauth2/v2.0/token" // of one tenant
 	defaultService = "https://smba.trafficmanager.net/teams/"                 // where no activity has named another
-	scope          = "https://api.botframework.com/.default"
 
 	// The issuer of the tokens that come in, and that of the cloud of the government.
 	issuer           = "https://api.botframework.com"
@@ -112,6 +111,9 @@ func issuerOf(openID string) string {
 	}
 	return issuer
 }
+
+// scopeOf is what the bot's token is for: the connector of the issuer's cloud.
+func scopeOf(issuer string) string { return issuer + "/.default" }
 
 // client follows no redirect: what it carries is for one host.
 func client(within time.Duration) *http.Client {

@@ -81,7 +81,7 @@ func New(c Config) (*Teams, error) {
 	}
 	v := newValidator(c.App, c.Tenant, c.Hosts, newKeys(c.OpenID, issuerOf(c.OpenID), c.Now))
 	out := &connector{hosts: c.Hosts, web: client(callFor), tokens: &tokens{web: client(callFor), config: clientcredentials.Config{
-		ClientID: c.App, ClientSecret: c.Password.Reveal(), TokenURL: c.Token, Scopes: []string{scope}, AuthStyle: oauth2.AuthStyleInParams,
+		ClientID: c.App, ClientSecret: c.Password.Reveal(), TokenURL: c.Token, Scopes: []string{scopeOf(v.keys.issuer)}, AuthStyle: oauth2.AuthStyleInParams,
 	}}}
 	t := &Teams{
 		config: c, validator: v, connector: out,
