@@ -31,7 +31,8 @@ const (
 	requestIn  = 15 * time.Second
 	idleFor    = 2 * time.Minute
 	watchAgain = 10 * time.Second
-	takeInLast = 5 * time.Second // for requests that are under way at the end; work in hand has 15 s more
+	takeInLast = 5 * time.Second  // for requests that are under way at the end; work in hand has 15 s
+	endMost    = 24 * time.Second // for all of it: after 30 s most that run programs kill them
 )
 
 type serveCommand struct{}
@@ -40,15 +41,10 @@ type serveCommand struct{}
 func (serveCommand) Run(ctx context.Context, e environment, s streams) error {
 	log := zerolog.New(s.errs).With().Timestamp().Logger()
 	ctx = log.WithContext(ctx)
-	if err := e.servable(); err != nil {
-		return err
-	}
-	org, _, err := e.organisation()
-	if err != nil {
-		return err
-	}
-	t, playbook, err := loadPlaybook(e.PlaybookFile)
-	if err != nil {
+	org, _, orgErr := e.organisation()
+	t, playbook, treeErr := loadPlaybook(e.PlaybookFile)
+	_, err := newServer(e, org, nil, log) // what is wrong is told before anything is opened
+	if err := together(e.servable(), orgErr, treeErr, err); err != nil {
 		return err
 	}
 	st, err := e.open(ctx, e.DataDir)
@@ -72,6 +68,15 @@ func (serveCommand) Run(ctx context.Context, e environment, s streams) error {
 	return server.run(ctx, listener)
 }
 
+// together is all that is wrong, one a line.
+func together(errs ...error) error {
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) <= 1 {
+		return errors.Join(errs...)
+	}
+	return errors.New(errors.Join(errs...).Error()) // main prints the problems of a document alone
+}
+
 // server is the bot as a service, without its process.
 type server struct {
 	env     environment
@@ -88,17 +93,19 @@ type server struct {
 	senders map[string]handlers.Sender
 }
 
-// newServer puts together what needs no store yet; all that is wrong with the configuration is told here.
+// newServer puts together what asks nobody yet, not even the store; all that is wrong with the configuration is told
+// here.
 func newServer(e environment, org organisation, st store.Store, log zerolog.Logger) (*server, error) {
 	s := &server{env: e, org: org, store: st, log: log, kept: store.NewFlags(st), senders: map[string]handlers.Sender{}}
+	var wrong []error
 	var err error
 	s.flags, err = flags.NewEndpoints(flags.Config{Targets: org.targets(), Store: s.kept, Secret: e.FlagsSecret, Keep: time.Duration(org.Flags.Keep), Notice: behind{s}.Notice})
 	if err != nil {
-		return nil, fmt.Errorf("FLAGS_SECRET: %w", err)
+		wrong = append(wrong, fmt.Errorf("FLAGS_SECRET: %w", err))
 	}
 	pager, err := e.pager()
 	if err != nil {
-		return nil, err
+		wrong = append(wrong, err)
 	}
 	if pager != nil {
 		s.senders[flow.PagerPlatform] = pager
@@ -107,16 +114,16 @@ func newServer(e environment, org organisation, st store.Store, log zerolog.Logg
 	if e.PagesSecret != "" {
 		s.hooks, err = statuspage.Handler(statuspage.Hooks{Pages: org.Pages, Secret: e.PagesSecret, Accept: behind{s}.Hear})
 		if err != nil {
-			return nil, fmt.Errorf("STATUSPAGE_WEBHOOK_SECRET: %w", err)
+			wrong = append(wrong, fmt.Errorf("STATUSPAGE_WEBHOOK_SECRET: %w", err))
 		}
 	}
-	if e.SlackToken != "" {
+	if e.SlackToken != "" && (e.SlackSigningSecret != "" || e.SlackAppToken != "") {
 		s.slack, err = slack.New(slack.Config{
 			Organisation: org.Slack, SigningSecrets: secrets(e.SlackSigningSecret), Token: e.SlackToken, AppToken: e.SlackAppToken,
 			API: e.SlackAPI, ResponseHosts: e.SlackHosts, Mention: org.slackMention, Flow: behind{s}, Log: log,
 		})
 		if err != nil {
-			return nil, err
+			wrong = append(wrong, err)
 		}
 		s.senders[slack.Platform] = s.slack
 		s.org.Surfaces = append(s.org.Surfaces, slack.Platform)
@@ -129,12 +136,12 @@ func newServer(e environment, org organisation, st store.Store, log zerolog.Logg
 		c.Flow, c.Log = behind{s}, log
 		s.teams, err = teams.New(c)
 		if err != nil {
-			return nil, err
+			wrong = append(wrong, err)
 		}
 		s.senders[teams.Platform] = s.teams
 		s.org.Surfaces = append(s.org.Surfaces, teams.Platform)
 	}
-	return s, nil
+	return s, errors.Join(wrong...)
 }
 
 // surfaces names what is set up.
@@ -218,6 +225,11 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	writing.Go(func() { s.kept.Run(counting) })
 	defer writing.Wait()
 	defer counted()
+	if s.env.RedisURL == "" {
+		if err := (store.Flow{Store: s.store}).FreeLanes(ctx); err != nil { // else they are free after a while
+			s.log.Warn().Err(err).Msg("cards that an earlier process was sending come later")
+		}
+	}
 	part(s.worker.Run)
 	if s.slack != nil && s.env.SlackAppToken != "" {
 		part(s.slack.Connect)
@@ -237,14 +249,23 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 	part(func(ctx context.Context) error { s.watch(ctx); return nil })
 	<-ctx.Done()
 	s.log.Info().Msg("going: nothing new is taken in")
-	parts.Wait()
-	if s.slack != nil {
-		s.slack.Wait()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		parts.Wait()
+		if s.slack != nil {
+			s.slack.Wait()
+		}
+		if s.teams != nil {
+			s.teams.Wait()
+		}
+		s.service.Wait()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(endMost):
+		s.log.Warn().Msg("not all that was in hand was finished; it is taken up again")
 	}
-	if s.teams != nil {
-		s.teams.Wait()
-	}
-	s.service.Wait()
 	select {
 	case err := <-failed:
 		return err
@@ -279,7 +300,11 @@ func serveHTTP(ctx context.Context, web *http.Server, listener net.Listener) err
 	}
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeInLast)
 	defer cancel()
-	return web.Shutdown(closing)
+	if err := web.Shutdown(closing); err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("requests that were under way are cut off")
+		return web.Close()
+	}
+	return nil
 }
 
 // sources are where the metrics come from.

@@ -162,6 +162,7 @@ func TestSlackPageTwoReplicas(t *testing.T) {
 	n.url = ""
 	stop := n.stop
 	n.start()
+	defer n.end() // before Redis is taken away
 	defer func() {
 		if err := stop(); err != nil {
 			t.Error(err)

@@ -50,12 +50,14 @@ const acme = `organisation:
     - {id: web-shop, name: Web shop, way: flag, origins: ["https://shop.example.com"], hours: {monday: 08:00-20:00, tuesday: 08:00-20:00, wednesday: 08:00-20:00, thursday: 08:00-20:00, friday: 08:00-20:00, saturday: 08:00-20:00, sunday: 08:00-20:00}, message: "Hello!"}
 `
 
-// inSlack starts a workspace and a bot that serves it.
-func inSlack(tb testing.TB) *slackNight {
+// acmeInSlack is a workspace that listens on a port of its own, with acme's people in it, and nobody serves it yet.
+func acmeInSlack(tb testing.TB, c slacktest.Config) *slackNight {
 	tb.Helper()
-	s := slacktest.New(slacktest.Config{})
-	if err := s.Listen(); err != nil {
-		tb.Fatal(err)
+	s := slacktest.New(c)
+	if c.BaseURL == "" {
+		if err := s.Listen(); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	tb.Cleanup(s.Close)
 	for id, name := range map[string]string{"U0ANA": "ana", "U0SAM": "sam", "U0KIM": "kim", "U0LEE": "lee", "U0PAT": "pat"} {
@@ -63,16 +65,27 @@ func inSlack(tb testing.TB) *slackNight {
 	}
 	s.AddChannel(slacktest.Channel{ID: "C0SUPPORT", Name: "support", Members: []string{"U0ANA", "U0SAM", "U0KIM", "U0LEE", "U0PAT", slacktest.BotUser}})
 	s.AddGroup(slacktest.Group{ID: "S0ONCALL", Handle: "support-oncall"})
-	n := &slackNight{t: tb, slack: s, env: environment{
+	return &slackNight{t: tb, slack: s, env: environment{
 		DataDir: tb.TempDir(), SlackToken: config.Secret(s.Config().BotToken), SlackSigningSecret: config.Secret(s.Config().SigningSecret),
 		FlagsSecret: "ivr:open-sesame", SlackAPI: s.APIURL(), SlackHosts: []string{strings.TrimPrefix(s.URL(), "http://")},
 	}}
+}
+
+// inSlack starts a workspace and a bot that serves it.
+func inSlack(tb testing.TB) *slackNight {
+	tb.Helper()
+	n := acmeInSlack(tb, slacktest.Config{})
 	n.start()
 	tb.Cleanup(func() { n.end() })
-	n.World = story.New(tb, s, n.url)
+	n.look(n.url)
+	return n
+}
+
+// look is the world as people see it.
+func (n *slackNight) look(url string) {
+	n.World = story.New(n.t, n.slack, url)
 	n.ana, n.sam, n.kim, n.lee = n.Person("ana"), n.Person("sam"), n.Person("kim"), n.Person("lee")
 	n.support = n.Channel("support")
-	return n
 }
 
 // start begins to serve, as bot serve does; after end it is another process over the same store.
@@ -146,4 +159,26 @@ func TestSlackFromCommandToRestore(t *testing.T) {
 	home.As(n.sam).Press("Restore…")
 	n.support.Thread("Web shop").Shows("Put everything back now").As(n.sam).Press("Put everything back now")
 	n.support.Shows("open again")
+}
+
+// Begun on the phone, ended on the laptop: what only the person saw is gone with the phone, and is there again for the
+// asking. What was confirmed is in the channel, for every device.
+func TestSlackBegunOnThePhoneEndedOnTheLaptop(t *testing.T) {
+	n := inSlack(t)
+	n.ana.Types("#support", "/outage chat late")
+	phone := n.ana.Sees("Web shop", "open → closed")
+	n.ana.Reloads()
+	n.ana.Types("#support", "/outage")
+	n.ana.Alone("You were in the middle of", "Continue").Press("Continue")
+	n.ana.Alone("Web shop", "open → closed").Press("Close Web shop now")
+	home := n.support.Shows("Web shop", "Restore…")
+	phone.TryPress("Close Web shop now") // the phone was in a pocket, and still shows it
+	n.ana.Alone("by @ana")
+	n.ana.Reloads()
+	home.As(n.ana).Press("Restore…")
+	home.Thread().Shows("Put everything back now").As(n.ana).Press("Put everything back now")
+	n.support.Shows("open again", "Restored")
+	if got := n.support.Count("Web shop"); got != 1 {
+		t.Errorf("%d messages about it in the channel, want 1", got)
+	}
 }

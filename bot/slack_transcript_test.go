@@ -230,21 +230,19 @@ func (f *front) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, er
 	f.mu.Unlock()
 	var d slacktest.Delivery
 	var err error
-	switch what := e.What.(type) { //nolint:gochecksumtype // what a terminal hands in
-	case flow.Command:
-		d, err = f.slack.Command(ctx, user, slackID("#support"), strings.TrimSpace("/outage "+f.ids(strings.Join(what.Words, " "))))
-	case flow.Press:
-		if what.Fields != nil {
-			d, err = f.submit(ctx, user, what.Fields)
-			break
-		}
+	command, typed := e.What.(flow.Command)
+	press, _ := e.What.(flow.Press)
+	switch {
+	case typed:
+		d, err = f.slack.Command(ctx, user, slackID("#support"), strings.TrimSpace("/outage "+f.ids(strings.Join(command.Words, " "))))
+	case press.Fields != nil:
+		d, err = f.submit(ctx, user, press.Fields)
+	default:
 		var m slacktest.Message
 		var label string
-		if m, label, err = f.find(user, what.Action.Encode()); err == nil {
+		if m, label, err = f.find(user, press.Action.Encode()); err == nil {
 			d, err = f.slack.Press(ctx, user, m, label)
 		}
-	default:
-		err = fmt.Errorf("nobody does a %T at a terminal", what)
 	}
 	if err == nil && !d.OK() {
 		err = errors.New(d.Err)

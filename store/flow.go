@@ -701,6 +701,33 @@ func (f Flow) Sending(ctx context.Context, lane string) (flow.Doc[flow.Sending],
 	return get[flow.Sending](ctx, f.Store, sendingDoc+lane)
 }
 
+// FreeLanes takes the lanes from whoever sends. It is for the start of a process that has the store alone: whoever had
+// them is no more, and people should not wait for the end of a dead process' time.
+func (f Flow) FreeLanes(ctx context.Context) error {
+	names, err := f.Store.List(ctx, sendingDoc)
+	if err != nil {
+		return err
+	}
+	var b builder
+	b.docs = map[string]uint64{}
+	for _, name := range names {
+		d, err := get[flow.Sending](ctx, f.Store, name)
+		if err != nil {
+			return err
+		}
+		if d.Value.Until.IsZero() {
+			continue
+		}
+		d.Value.Until = time.Time{}
+		b.put(name, d.Version, d.Value)
+		b.commit.Timers = append(b.commit.Timers, Timer{flow.LaneTimers + strings.TrimPrefix(name, sendingDoc), time.Now().Truncate(time.Millisecond)})
+	}
+	if len(b.commit.Puts) == 0 {
+		return nil
+	}
+	return b.save(ctx, f.Store)
+}
+
 const (
 	turnLife  = 10 * time.Minute // in which a turn may be asked for again
 	turnPause = 100 * time.Millisecond

@@ -86,12 +86,12 @@ func (s *Slack) record(d Delivery) {
 	s.touch()
 }
 
-func (s *Slack) post(ctx context.Context, q Request) Delivery {
+func (s *Slack) post(ctx context.Context, q Request) (d Delivery) {
 	at := q.At
 	if at.IsZero() {
 		at = s.now()
 	}
-	d := Delivery{Kind: q.Kind, URL: q.URL, Body: q.Body, At: at, Header: http.Header{}, Err: Failed}
+	d = Delivery{Kind: q.Kind, URL: q.URL, Body: q.Body, At: at, Header: http.Header{}, Err: Failed}
 	start := time.Now()
 	defer func() { d.Took = time.Since(start) }()
 	ctx, cancel := context.WithTimeout(ctx, s.config.AnswerWithin)
