@@ -157,19 +157,21 @@ func (r *Redis) Close() error { return r.client.Close() }
 
 // Get implements Store.
 func (r *Redis) Get(ctx context.Context, keys ...string) ([]Doc, error) {
-	docs := make([]Doc, len(keys))
-	args := make([]any, len(keys))
-	for i, key := range keys {
-		args[i] = key
-	}
-	found, err := r.look(ctx, keys, "get", args...)
-	if err == nil && len(found) != 2*len(keys) {
-		err = fmt.Errorf("redis answered %d documents with %d values", len(keys), len(found))
-	}
+	found, err := r.look(ctx, keys, "get", anys(keys)...)
 	if err != nil {
 		return nil, fmt.Errorf("get: %w", err)
 	}
+	return documents(keys, found)
+}
+
+// documents reads what the script answers to "get".
+func documents(keys, found []string) ([]Doc, error) {
+	if len(found) != 2*len(keys) {
+		return nil, fmt.Errorf("get: redis answered %d documents with %d values", len(keys), len(found))
+	}
+	docs := make([]Doc, len(keys))
 	for i, key := range keys {
+		var err error
 		docs[i].Key = key
 		if docs[i].Version, err = strconv.ParseUint(found[2*i], 10, 64); err != nil {
 			return nil, fmt.Errorf("get %s: %w", key, err)
@@ -216,11 +218,8 @@ func (r *Redis) Audit(ctx context.Context, after uint64, n int) ([]Logged, error
 // look runs the script that reads.
 func (r *Redis) look(ctx context.Context, docs []string, what string, args ...any) ([]string, error) {
 	seen := r.seen.Load()
-	keys := []string{r.prefix + metaKey, r.prefix + keysKey, r.prefix + auditKey}
-	for _, doc := range docs {
-		keys = append(keys, r.prefix+docKey+doc)
-	}
-	reply, _, err := r.run(ctx, r.read, 0, keys, append([]any{what}, args...)...)
+	keys, args := r.reading(docs, what, args...)
+	reply, _, err := r.run(ctx, r.read, 0, keys, args...)
 	if err != nil {
 		return nil, explainRedis(err)
 	}
@@ -228,6 +227,15 @@ func (r *Redis) look(ctx context.Context, docs []string, what string, args ...an
 		return nil, err
 	}
 	return reply[replyHead:], nil
+}
+
+// reading is the keys and arguments of the script that reads.
+func (r *Redis) reading(docs []string, what string, args ...any) ([]string, []any) {
+	keys := []string{r.prefix + metaKey, r.prefix + keysKey, r.prefix + auditKey}
+	for _, doc := range docs {
+		keys = append(keys, r.prefix+docKey+doc)
+	}
+	return keys, append([]any{what}, args...)
 }
 
 // Claim implements Store. Redis' own clock says what is due.

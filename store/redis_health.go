@@ -43,12 +43,25 @@ func (r *Redis) Health(ctx context.Context) (Health, error) {
 	if err := r.trust(s, seen); err != nil {
 		h.Changes, h.Warnings = false, append(h.Warnings, err.Error())
 	}
+	r.remember(&h)
+	return h, nil
+}
+
+// judged is Health right after a reply that could be trusted: lineage and counter are those of that reply.
+func (r *Redis) judged(info map[string]string) Health {
+	h := Health{Kind: "redis", Lineage: r.lineage, Counter: r.seen.Load()}
+	h.Changes, h.Warnings, h.Answered = judge(info, r.operator, r.replicated.Load())
+	r.remember(&h)
+	return h
+}
+
+// remember adds how the last commit ended.
+func (r *Redis) remember(h *Health) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failed != nil {
 		h.Changes, h.Warnings = false, append(h.Warnings, fmt.Sprintf("the last commit failed: %s", r.failed))
 	}
-	return h, nil
 }
 
 // examine returns what the server said of itself within the last minute: the fields of INFO, and appendfsync where CONFIG

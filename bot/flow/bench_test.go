@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -27,6 +28,13 @@ func (c *counting) Commit(ctx context.Context, what store.Commit) (uint64, error
 	return c.Store.Commit(ctx, what)
 }
 
+func (c *counting) Glance(ctx context.Context, keys []string, prefix string, guess []string) (store.Glance, error) {
+	if r, ok := c.Store.(*store.Redis); ok {
+		return r.Glance(ctx, keys, prefix, guess)
+	}
+	return store.Glance{}, errors.ErrUnsupported
+}
+
 // desk is a whole bot for benchmarks, over the file store as people run it: each commit waits for the disk.
 type desk struct {
 	b       *testing.B
@@ -40,26 +48,35 @@ type desk struct {
 
 func newDesk(b *testing.B) *desk {
 	b.Helper()
-	t, err := tree.Parse("playbook.yaml", tree.Builtin(), change.Actions())
-	if err != nil {
-		b.Fatal(err)
-	}
 	file, err := store.Open(b.TempDir())
 	if err != nil {
 		b.Fatal(err)
 	}
+	return newDeskOn(b, file, nil)
+}
+
+// newDeskOn is a desk over any store, which it closes; without a platform, over the usual shop.
+func newDeskOn(b *testing.B, st store.Store, p change.Platform) *desk {
+	b.Helper()
+	t, err := tree.Parse("playbook.yaml", tree.Builtin(), change.Actions())
+	if err != nil {
+		b.Fatal(err)
+	}
 	d := &desk{
-		b: b, tree: t, store: &counting{Store: file},
+		b: b, tree: t, store: &counting{Store: st},
 		screen: &screen{stops: &stops{at: -1}, cards: map[string]card.Card{}, posts: map[string]int{}},
+	}
+	if p == nil {
+		p = newShop(d.screen.stops)
 	}
 	kept := store.Flow{Store: d.store}
 	d.service = flow.New(flow.Config{
-		Store: kept, Policy: policy(), Playbook: tree.Builtin(), Tree: t, Platforms: change.Platforms{"shop": newShop(d.screen.stops)},
+		Store: kept, Policy: policy(), Playbook: tree.Builtin(), Tree: t, Platforms: change.Platforms{"shop": p},
 	})
 	d.worker = &handlers.Worker{Timers: kept, Service: d.service, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": d.screen})}
 	b.Cleanup(func() {
 		d.service.Wait()
-		_ = file.Close()
+		_ = st.Close()
 	})
 	return d
 }

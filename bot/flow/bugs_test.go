@@ -47,7 +47,7 @@ func (b bug) under(s store.Store) store.Store {
 func (b bug) over(s flow.Store) flow.Store {
 	switch b {
 	case alwaysFresh, baselineLate, noLock, noCopy, outcomeGuessed:
-		return &badSaves{Store: s, bug: b, before: map[change.Key]*change.Baseline{}}
+		return &badSaves{Store: s, bug: b, mu: &sync.Mutex{}, before: map[change.Key]*change.Baseline{}}
 	default:
 		return s
 	}
@@ -93,8 +93,13 @@ func (s badCommits) Commit(ctx context.Context, c store.Commit) (uint64, error) 
 type badSaves struct {
 	flow.Store
 	bug    bug
-	mu     sync.Mutex
+	mu     *sync.Mutex
 	before map[change.Key]*change.Baseline // not in the store yet
+}
+
+func (s *badSaves) Near(ctx context.Context, a flow.Ahead, open []string) (flow.Store, []string, error) {
+	near, open, err := s.Store.Near(ctx, a, open)
+	return &badSaves{Store: near, bug: s.bug, mu: s.mu, before: s.before}, open, err
 }
 
 func (s *badSaves) Walk(ctx context.Context, id string) (flow.Doc[flow.Walk], error) {

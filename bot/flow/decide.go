@@ -131,8 +131,14 @@ func (s *Service) reopened(ctx context.Context, b *batch, id string) error {
 }
 
 // decide loads, decides and saves, again while others overtake it, and then carries out what has to be done at once.
-func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work], c *Claim) (Reply, error) {
+func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work], c *Claim, at *Service) (Reply, error) {
 	for range maxGoes {
+		if at == nil {
+			var err error
+			if at, err = s.near(ctx, e, to, ""); err != nil {
+				return Reply{}, err
+			}
+		}
 		b := newBatch(e)
 		if done.Version != 0 {
 			b.save.Done = &done
@@ -141,10 +147,11 @@ func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work
 			b.save.Lease = &Lease{Timer: c.ID, Token: c.Token}
 			b.save.Timers = append(b.save.Timers, Timer{ID: c.ID}) // what follows may set it again
 		}
-		err := s.whole(ctx, b, to)
+		err := at.whole(ctx, b, to)
 		if err == nil {
-			err = s.store.Save(ctx, b.save)
+			err = at.store.Save(ctx, b.save)
 		}
+		at = nil // what was at hand is old now
 		switch {
 		case hopeless(err):
 			return Reply{}, s.setAside(ctx, b, err)
@@ -159,6 +166,9 @@ func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work
 			return Reply{}, nil
 		case err != nil:
 			return Reply{}, fmt.Errorf("save %s: %w", e.ID, err)
+		}
+		if b.save.Playbook != nil {
+			s.kept.Store(true)
 		}
 		s.after(ctx, b)
 		b.reply.Shown = b.save.Posts
@@ -348,10 +358,10 @@ func (s *Service) held(ctx context.Context, d *Desk, asked []change.Key) error {
 		if slices.ContainsFunc(d.Open, func(o Outage) bool { return o.ID == id }) {
 			continue
 		}
-		if d.Open, err = s.store.Open(ctx); err != nil {
+		if d.Open, err = s.far.Open(ctx); err != nil {
 			return fmt.Errorf("list open outages: %w", err)
 		}
-		d.Held, err = s.store.Holders(ctx, asked) // it may have ended by now
+		d.Held, err = s.far.Holders(ctx, asked) // it may have ended by now
 		return err
 	}
 	return nil
@@ -463,7 +473,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 }
 
 func (s *Service) playbookOf(w Walk) []byte {
-	if w.Playbook == s.tree.Version() {
+	if w.Playbook == s.tree.Version() && !s.kept.Load() {
 		return s.playbook
 	}
 	return nil

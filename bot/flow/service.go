@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,9 +42,17 @@ type Service struct {
 	alone       bool
 	wake        func()
 	lease       time.Duration
-	running     sync.WaitGroup
-	offline     waiting  // who was given the way by hand
-	old         sync.Map // playbook version → tree.Tree, for walks begun before it was edited
+	far         Store // the store itself, where store is that of one decision
+	*memory
+}
+
+// memory is what a Service remembers for as long as it runs. Nothing is wrong without it.
+type memory struct {
+	running sync.WaitGroup
+	offline waiting                  // who was given the way by hand
+	old     sync.Map                 // playbook version → tree.Tree, for walks begun before it was edited
+	open    atomic.Pointer[[]string] // the outages that were open when somebody looked last
+	kept    atomic.Bool              // the playbook's bytes are in the store
 }
 
 // Config is what a Service needs. Wake is called when a timer may be due now; it may be nil.
@@ -70,7 +79,7 @@ func New(c Config) *Service {
 		c.Lease = ClaimFor
 	}
 	return &Service{
-		store: c.Store, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
+		store: c.Store, far: c.Store, memory: &memory{}, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
 		directories: c.Directories, routing: c.Routing, pages: c.Pages, alone: c.Alone, platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
 	}
 }
@@ -98,7 +107,7 @@ func (s *Service) Accept(ctx context.Context, e Event) (<-chan Reply, error) {
 	ctx = context.WithoutCancel(ctx)
 	s.running.Go(func() {
 		defer close(done)
-		if reply, err := s.work(ctx, e.ID, nil, e.Until); err != nil {
+		if reply, err := s.taken(ctx, e); err != nil {
 			zerolog.Ctx(ctx).Error().Err(err).Str("event", e.ID).Msg("will be taken up again")
 		} else {
 			done <- reply
@@ -156,7 +165,7 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 	case readyTimers:
 		to = subject{ready: true}
 	}
-	_, err := s.decide(ctx, e, to, Doc[Work]{}, &c)
+	_, err := s.decide(ctx, e, to, Doc[Work]{}, &c, nil)
 	return true, err
 }
 
@@ -167,6 +176,49 @@ func (s *Service) work(ctx context.Context, id string, c *Claim, until time.Time
 	if err != nil {
 		return Reply{}, fmt.Errorf("load work %s: %w", id, err)
 	}
+	return s.carryOut(ctx, id, w, c, until, nil)
+}
+
+// taken does the work of an event that this process has just taken in: what it will look at is known already.
+func (s *Service) taken(ctx context.Context, e Event) (Reply, error) {
+	at, err := s.near(ctx, e, subjectOf(e), e.ID)
+	if err != nil {
+		return Reply{}, err
+	}
+	w, err := at.store.Work(ctx, e.ID)
+	if err != nil {
+		return Reply{}, fmt.Errorf("load work %s: %w", e.ID, err)
+	}
+	return s.carryOut(ctx, e.ID, w, nil, e.Until, at)
+}
+
+// near is the Service for one decision: its store has at hand what the decision will look at.
+func (s *Service) near(ctx context.Context, e Event, to subject, work string) (*Service, error) {
+	a := Ahead{Work: work, Walk: to.walk, Outage: to.outage}
+	if e.By.Account != "" {
+		a.Person = s.policy.Who(e.By.Account, e.By.Member).ID
+	}
+	if s.pages != nil {
+		for _, p := range s.routing.Pages {
+			a.Pages = append(a.Pages, p.ID)
+		}
+	}
+	var open []string
+	if last := s.open.Load(); last != nil {
+		open = *last
+	}
+	st, open, err := s.far.Near(ctx, a, open)
+	if err != nil {
+		return nil, fmt.Errorf("look into the store: %w", err)
+	}
+	s.open.Store(&open)
+	at := *s
+	at.store = st
+	return &at, nil
+}
+
+// carryOut does a piece of work. At is the Service for its first decision; nil: one is made.
+func (s *Service) carryOut(ctx context.Context, id string, w Doc[Work], c *Claim, until time.Time, at *Service) (Reply, error) {
 	switch {
 	case w.Version == 0:
 		if c == nil {
@@ -175,11 +227,11 @@ func (s *Service) work(ctx context.Context, id string, c *Claim, until time.Time
 		return Reply{}, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}})
 	case w.Value.Task != nil:
 		e := s.find(ctx, id, *w.Value.Task)
-		return s.decide(ctx, e, subject{walk: w.Value.Task.Walk, outage: w.Value.Task.Outage, page: w.Value.Task.Page}, w, nil)
+		return s.decide(ctx, e, subject{walk: w.Value.Task.Walk, outage: w.Value.Task.Outage, page: w.Value.Task.Page}, w, nil, nil)
 	case w.Value.Event != nil:
 		e := *w.Value.Event
 		e.Until = until
-		return s.decide(ctx, e, subjectOf(e), w, nil)
+		return s.decide(ctx, e, subjectOf(e), w, nil, at)
 	}
 	return Reply{}, fmt.Errorf("work %s says nothing", id)
 }

@@ -30,8 +30,18 @@ type Doc[T any] struct {
 	Value   T
 }
 
+// Ahead is what a decision is known to look at before it begins; empty: nothing of that kind.
+type Ahead struct {
+	Work, Walk, Outage string
+	Person             string
+	Pages              []string
+}
+
 // Store keeps everything. store.Flow satisfies it over any store.
 type Store interface {
+	// Near returns a store for one decision, which has at hand what lies ahead as it is now, the open outages, and whether
+	// it is healthy; and the ids of the open outages, which make the next look shorter.
+	Near(ctx context.Context, a Ahead, open []string) (Store, []string, error)
 	Walk(ctx context.Context, id string) (Doc[Walk], error)
 	// Outage returns an outage and its record in one view.
 	Outage(ctx context.Context, id string) (Doc[Outage], Doc[change.Record], error)

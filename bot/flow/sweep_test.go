@@ -87,6 +87,16 @@ func (s stoppable) Claim(ctx context.Context, d time.Duration, n int) ([]store.C
 	return s.Store.Claim(ctx, d, n)
 }
 
+func (s stoppable) Glance(ctx context.Context, keys []string, prefix string, guess []string) (store.Glance, error) {
+	if s.dead() {
+		return store.Glance{}, errStopped
+	}
+	if r, ok := s.Store.(*store.Redis); ok {
+		return r.Glance(ctx, keys, prefix, guess)
+	}
+	return store.Glance{}, errors.ErrUnsupported
+}
+
 func (s stoppable) dead() bool {
 	s.stops.mu.Lock()
 	defer s.stops.mu.Unlock()

@@ -169,6 +169,11 @@ type tracing struct {
 	n *night
 }
 
+func (s tracing) Near(ctx context.Context, a flow.Ahead, open []string) (flow.Store, []string, error) {
+	near, open, err := s.Store.Near(ctx, a, open)
+	return tracing{near, s.n}, open, err
+}
+
 func (s tracing) Save(ctx context.Context, what flow.Save) error {
 	err := s.Store.Save(ctx, what)
 	if err != nil || what.Record == nil {
