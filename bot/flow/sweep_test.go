@@ -212,8 +212,9 @@ type night struct {
 	screen  *screen
 	open    func(t *testing.T) store.Store // each start
 	lease   time.Duration
-	page    bool // a page asks the bot, too
-	bug     bug  // planted
+	page    bool               // a page asks the bot, too
+	bug     bug                // planted
+	tune    func(*flow.Config) // may be nil
 	mu      sync.Mutex
 	breach  []string              // what was done before what must come first
 	trace   []string              // of each setting: commits and calls, in their order
@@ -280,9 +281,13 @@ func (n *night) start() {
 	if n.page {
 		platforms[flags.Name] = watchedFlags{flags.New([]flags.Target{{Kind: flags.Chat, ID: "page", Label: "Page"}}, store.NewFlags(under)), n}
 	}
-	n.service = flow.New(flow.Config{
+	c := flow.Config{
 		Store: n.bug.over(tracing{kept, n}), Policy: n.bug.policy(policy()), Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: platforms, Lease: n.lease,
-	})
+	}
+	if n.tune != nil {
+		n.tune(&c)
+	}
+	n.service = flow.New(c)
 	n.worker = &handlers.Worker{Timers: kept, Service: n.service, Lease: n.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": n.screen})}
 }
 
