@@ -71,7 +71,7 @@ func pageRules() []rule {
 		{
 			"R36 an end at night asks in channel and thread, mentions nobody, and starts the clock again on a word",
 			"@ 2026-11-26T07:10:00Z page\n" + chatOff + "> /page open | Chat is late | major | Ouch. | Chat=major_outage\n~ 2m\n~ 2h16m\n> /page say | 1 | resolved | Fixed.\n~ 2m\n> @sam 7.2\n> @sam /outage restore\n",
-			[]string{"and in the channel:\n  Attention: Gladly says resolved 01:28. Does it work for you? Restore chat?", "Nothing is put back by itself. What was there before:", "Web shop, Wed 25 Nov and Thu 26 Nov: Closed → 08:00–20:00", "Restore…", "Still down for us", "Still down for us, said @sam at 01:30. I ask again at Thu 26 Nov 05:30.", "Gladly's page: nothing reported (read"},
+			[]string{"and in the channel:\n  Attention: Gladly says resolved 01:28. Does it work for you? Restore chat?", "Nothing is put back by itself. What was there before:", "Web shop, Wed 25 Nov and Thu 26 Nov: Closed → 08:00–20:00", "Restore…", "Still down for us", "Still down for us, said @sam at 01:30. I ask again at Thu 26 Nov 05:30.", "Gladly's page: nothing reported, “Chat is late” is over since 01:28 (read"},
 			[]string{"channel: @", "channel @"},
 		},
 		{

@@ -72,7 +72,7 @@ func TestSlackPage(t *testing.T) {
 	n.support.Shows("Worse: Chat: degraded performance → major outage", "More of them.") // in the channel, not only in the thread
 	n.page.Update(id, "resolved", "Fixed.", statuspagetest.Set{Component: "Chat", Status: "operational"})
 	n.support.Shows("Gladly says resolved", "Restore chat?", "Still down for us").As(n.sam).Press("Restore…")
-	home.Thread().Shows("Gladly's page: nothing reported", "Put everything back now").As(n.sam).Press("Put everything back now")
+	home.Thread().Shows("Gladly's page: nothing reported, “Chats arrive late” is over since", "Put everything back now").As(n.sam).Press("Put everything back now")
 	n.support.Shows("open again")
 	if c := n.support.Count("Over: resolved"); c != 1 {
 		t.Errorf("%d messages tell the end, want the one that was there", c)

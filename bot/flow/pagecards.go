@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	factsMost = 10   // components on one message
-	newsMost  = 1000 // characters of the newest text on the message; its thread has all of it
+	factsMost = 10            // components on one message
+	overFor   = 6 * time.Hour // an end is still said so long
+	newsMost  = 1000          // characters of the newest text on the message; its thread has all of it
 )
 
 func possessive(name string) string { return name + "'s" }
@@ -275,7 +276,7 @@ func pageLines(p Policy, sights []Sight, branch string, now time.Time) []string 
 
 func pageLine(s Sight, branch string, now time.Time) string {
 	w := s.Watch
-	said := saidOf(w, branch)
+	said := saidOf(w, branch, now)
 	switch {
 	case w.Strange != "" && !w.Failing.IsZero():
 		return " is not believed since " + card.Clock(w.Failing) + ": another page answers at its address. Please look at " + s.Page.Link + "."
@@ -290,9 +291,14 @@ func pageLine(s Sight, branch string, now time.Time) string {
 }
 
 // saidOf is what a page says about a branch: what is open for it, and how much more.
-func saidOf(w Watch, branch string) string {
+func saidOf(w Watch, branch string, now time.Time) string {
 	var mine, other []string
+	over := ""
 	for _, b := range w.Briefs {
+		about := branch == "" || slices.Contains(b.Branches, branch) || len(b.Branches) == 0
+		if b.Phase == incident.Over && !b.Hidden && about && now.Sub(b.Ended) < overFor {
+			over = ", “" + card.Shorten(b.Name, 80) + "” is over since " + card.Clock(b.Ended)
+		}
 		if b.Phase != incident.Ongoing || b.Hidden {
 			continue
 		}
@@ -303,7 +309,7 @@ func saidOf(w Watch, branch string) string {
 		if b.NotUs {
 			line += ", not affecting us as somebody said"
 		}
-		if branch == "" || slices.Contains(b.Branches, branch) || len(b.Branches) == 0 {
+		if about {
 			mine = append(mine, line)
 		} else {
 			other = append(other, line)
@@ -315,5 +321,5 @@ func saidOf(w Watch, branch string) string {
 	case len(other) > 0:
 		return "nothing for " + branchName(branch) + "; but " + list(other[:min(len(other), 3)])
 	}
-	return "nothing reported"
+	return "nothing reported" + over
 }
