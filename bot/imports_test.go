@@ -41,6 +41,8 @@ func imports() map[string][]string {
 		"handlers/teams/teamstest":       {},
 		"handlers/teams/teamstest/story": {"handlers/teams/teamstest"},
 
+		"handlers/teams/teamstest/forward": {"handlers/teams/teamstest"},
+
 		"handlers/statuspage":                {"bot/incident", "bot/flow", "bot/config"},
 		"bot/gladly/gladlytest":              {"bot/change"},
 		"handlers/statuspage/statuspagetest": {},

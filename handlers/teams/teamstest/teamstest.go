@@ -41,6 +41,7 @@ type Teams struct {
 	config  Config
 	client  *http.Client
 	routes  *http.ServeMux
+	back    http.Handler // see Forward; nil: nothing is forwarded
 	stop    context.CancelFunc
 	stopped context.Context //nolint:containedctx // ends what goes on between requests
 	running sync.WaitGroup
@@ -151,7 +152,16 @@ func New(c Config) *Teams {
 }
 
 // ServeHTTP serves the connector, the token endpoint and the issuer.
-func (t *Teams) ServeHTTP(w http.ResponseWriter, r *http.Request) { t.routes.ServeHTTP(w, r) }
+func (t *Teams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t.mu.Lock()
+	back := t.back
+	t.mu.Unlock()
+	if back != nil && strings.HasPrefix(r.URL.Path, forwardPath) {
+		back.ServeHTTP(w, r)
+		return
+	}
+	t.routes.ServeHTTP(w, r)
+}
 
 // Listen serves on a free loopback port until Close.
 func (t *Teams) Listen() error { return t.listen("127.0.0.1:0") }
