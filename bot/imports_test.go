@@ -33,7 +33,7 @@ func imports() map[string][]string {
 		"handlers/teams":    {"bot/flow", "bot/card", "bot/config", "handlers"},
 		"handlers/terminal": {"bot/flow", "bot/card", "bot/config", "handlers"},
 
-		"bot/try": {"bot/gladly/gladlytest", "handlers/slack/slacktest", "handlers/statuspage/statuspagetest"},
+		"bot/try": {"bot/gladly/gladlytest", "handlers/slack/slacktest", "handlers/statuspage/statuspagetest", "handlers/teams/teamstest"},
 
 		// Stand-ins for the outside world, and what only tests use of them.
 		"handlers/slack/slacktest":       {},

@@ -7,12 +7,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,6 +24,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"switchback/bot/config"
 	"switchback/bot/try"
 	"switchback/handlers/slack"
 )
@@ -30,6 +34,11 @@ var picture = flag.Bool("picture", false, "draw the README's picture anew")
 // playground starts bot try with real processes, and returns the address of its page.
 func playground(t *testing.T) string {
 	t.Helper()
+	return playgroundIn(t, t.TempDir())
+}
+
+func playgroundIn(t *testing.T, dir string) string {
+	t.Helper()
 	manifest, err := slack.Manifest("https://bot.acme.example", false)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +47,7 @@ func playground(t *testing.T) string {
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := try.Run(ctx, try.Config{Command: []string{os.Args[0], "serve"}, Env: []string{asBot + "=1"}, Manifest: manifest, Data: t.TempDir(), Out: in})
+		err := try.Run(ctx, try.Config{Command: []string{os.Args[0], "serve"}, Env: []string{asBot + "=1"}, Manifest: manifest, Data: dir, Out: in})
 		_ = in.Close()
 		ended <- err
 	}()
@@ -62,6 +71,8 @@ type tab struct {
 	t   *testing.T
 	ctx context.Context //nolint:containedctx // it is the tab, to chromedp
 	url string
+
+	limit time.Duration // for what must come
 
 	mu      sync.Mutex
 	console []string
@@ -94,7 +105,7 @@ func open(t *testing.T, url string) *tab {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start %s: %v\n%s", program, err, said.String())
 	}
-	b := &tab{t: t, ctx: ctx, url: url}
+	b := &tab{t: t, ctx: ctx, url: url, limit: time.Minute}
 	err = chromedp.Listen(ctx, func(ev any) {
 		if r, ok := ev.(*network.EventRequestWillBeSent); ok && !strings.HasPrefix(r.Request.URL, url+"/") {
 			b.mu.Lock()
@@ -134,7 +145,7 @@ func (b *tab) does(steps ...chromedp.Action[chromedp.Void]) {
 // until waits for a condition on the page.
 func (b *tab) until(condition string) {
 	b.t.Helper()
-	ctx, stop := context.WithTimeout(b.ctx, 30*time.Second)
+	ctx, stop := context.WithTimeout(b.ctx, b.limit)
 	defer stop()
 	for {
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
@@ -289,6 +300,8 @@ func TestTryTour(t *testing.T) {
 
 	b.shows("#tour", "4 of 6")
 	if *picture {
+		b.limit = 3 * time.Minute // the card looks again after one
+		b.shows("#log", "Web shop CLOSED")
 		b.draw()
 	}
 	b.presses(".bot", "Kill the bot")
@@ -316,10 +329,25 @@ func TestTryTour(t *testing.T) {
 	b.shows("#log", "Web shop and Help centre CLOSED")
 	b.shows(help, "Chat is down at the moment")
 
-	b.presses("#log", "Restore…")
-	b.confirms("Put everything back now", "Yes")
+	// Everything back, from Teams.
+	b.presses("#teams-log", "Restore…")
+	b.presses("#teams-log", "Put everything back now")
+	b.presses("#teams-log", "Yes, put it back")
 	b.shows(shop, "Chat with us")
 	b.shows("#tour", "That was the tour")
+
+	// And back again, by the same person.
+	b.presses("#log", "I click")
+	b.shows("#log", "Untick Closed next to")
+	b.presses("#log", "Copy the text…")
+	b.until(`document.querySelector('#form').open`)
+	before := b.value(`document.querySelector('#form textarea, #form input').value`)
+	b.presses("#form", "Cancel")
+	b.until(`!document.querySelector('#form').open`)
+	b.save(days, false, before)
+	b.presses("#log", "Saved")
+	b.shows("#log", "as before")
+	b.shows(help, "Chat with us")
 	b.passes("in the end")
 	for _, width := range []int64{360, 800, 1280} {
 		b.fits(width)
@@ -351,6 +379,102 @@ func (b *tab) save(days [][]string, closed bool, message string) {
 	}
 	b.until(fmt.Sprintf(`(document.querySelector('%s textarea').value = %q, true)`, screen, message))
 	b.presses(screen, "Save")
+}
+
+// What Slack does not take, and what the bot does not answer in time, is shown as Slack would refuse it.
+func TestTryRefusals(t *testing.T) {
+	if testing.Short() || runtime.GOOS == "windows" {
+		t.Skip("a browser takes its time, and only some systems can stop a process")
+	}
+	b := open(t, playground(t))
+	var pid int
+	if _, err := fmt.Sscanf(b.value(`document.querySelector('#bot-state').textContent`), "The bot runs: process %d", &pid); err != nil {
+		t.Fatal(err)
+	}
+	bot, err := os.FindProcess(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bot.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	b.types("/outage help")
+	b.shows("#log .bad", `failed with the error "operation_timeout"`)
+	if err := bot.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	b.types("/outage help")
+	b.shows("#log .only:not(.bad)", "/outage restore")
+	b.presses(".bot", "Kill the bot")
+	b.shows(".bot", "not running")
+	b.types("/outage help")
+	b.shows("#log", `failed with the error "dispatch_failed"`)
+	b.shows("#wire .bad", "the bot is not there")
+}
+
+// The page answers to nobody but itself, and asks for nothing from elsewhere.
+func TestTryGuards(t *testing.T) {
+	url := playground(t)
+	for _, test := range []struct {
+		name   string
+		method string
+		path   string
+		host   string
+		header [2]string
+		want   int
+	}{
+		{"the page", http.MethodGet, "/", "", [2]string{}, http.StatusOK},
+		{"by the other name of loopback", http.MethodGet, "/", "localhost" + url[strings.LastIndex(url, ":"):], [2]string{}, http.StatusOK},
+		{"a name that was made to lead here", http.MethodGet, "/", "evil.example", [2]string{}, http.StatusForbidden},
+		{"its own press", http.MethodPost, "/do/login", "", [2]string{"Sec-Fetch-Site", "same-origin"}, http.StatusOK},
+		{"the press of another page", http.MethodPost, "/do/kill", "", [2]string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		{"the press of an old browser's other page", http.MethodPost, "/do/kill", "", [2]string{"Origin", "https://evil.example"}, http.StatusForbidden},
+		{"a link to a press", http.MethodGet, "/do/kill", "", [2]string{}, http.StatusMethodNotAllowed},
+		{"somebody unknown", http.MethodGet, "/events?as=U0EVE", "", [2]string{}, http.StatusNotFound},
+		{"a file of ours", http.MethodGet, "/page/main.js", "", [2]string{}, http.StatusOK},
+		{"no file", http.MethodGet, "/page/..%2f..%2fmain.go", "", [2]string{}, http.StatusNotFound},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), test.method, url+test.path, strings.NewReader(`{"as": "U0ANA"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Host = test.host; test.header[0] != "" {
+				r.Header.Set(test.header[0], test.header[1])
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != test.want {
+				t.Errorf("%s %s = %d, want %d", test.method, test.path, resp.StatusCode, test.want)
+			}
+			if got := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(got, "default-src 'self';") {
+				t.Errorf("the policy is %q", got)
+			}
+		})
+	}
+	if err := try.Run(t.Context(), try.Config{Address: "0.0.0.0:0"}); err == nil {
+		t.Error("bot try can listen for the whole network")
+	}
+}
+
+// The playground's organisation passes the check that its readers are told to run, without a warning.
+func TestTryOrganisation(t *testing.T) {
+	dir := t.TempDir()
+	_ = playgroundIn(t, dir)
+	data, err := os.ReadFile(filepath.Join(dir, "organisation.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, problems := parseOrganisation("organisation.yaml", data)
+	if len(problems) > 0 {
+		t.Errorf("the document has problems: %v", problems)
+	}
+	if o.Deadline != config.Duration(3*time.Minute) {
+		t.Errorf("the deadline is %v", o.Deadline)
+	}
 }
 
 // draw draws the README's picture.

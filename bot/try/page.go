@@ -124,7 +124,7 @@ func (w *world) events(rw http.ResponseWriter, r *http.Request) {
 // parts are all that the page shows to a person.
 func (w *world) parts(me string) map[string]any {
 	return map[string]any{
-		"bot": w.bot.look(), "slack": w.workspaceFor(me), "customers": w.people.look(), "gladly": w.screens(), "status": w.statusPage(), "wire": w.wire.all(),
+		"bot": w.bot.look(), "slack": w.workspaceFor(me), "teams": w.tenantFor(me), "customers": w.people.look(), "gladly": w.screens(), "status": w.statusPage(), "wire": w.wire.all(),
 	}
 }
 
@@ -340,7 +340,8 @@ type input struct {
 	TS      string            `json:"ts"`
 	Block   string            `json:"block"`
 	Action  string            `json:"action"`
-	Values  map[string]string `json:"values"` // of a form, by block
+	Nth     int               `json:"nth"`    // of the actions of a card in Teams
+	Values  map[string]string `json:"values"` // of a form, by block, or by label in Teams
 
 	Number    string      `json:"number"`
 	IVR       string      `json:"ivr"`
@@ -377,6 +378,7 @@ func (w *world) action(do does) http.HandlerFunc {
 func (w *world) actions() map[string]does {
 	return map[string]does{
 		"say": w.say, "press": w.press, "submit": w.submit, "close": w.closeForm, "home": w.home, "pressHome": w.pressHome,
+		"teamsSay": w.sayInTeams, "teamsPress": w.pressInTeams, "teamsSubmit": w.submitInTeams, "teamsClose": w.closeInTeams,
 		"number": w.setNumber, "app": w.setApp, "login": func(_ context.Context, in input) error { w.gladly.NobodyCanLogIn(in.Down); return nil },
 		"incident": w.openIncident, "update": w.updateIncident,
 		"kill":  func(context.Context, input) error { return w.bot.kill() },

@@ -60,7 +60,7 @@ func Run(ctx context.Context, c Config) error {
 	served := make(chan error, 1)
 	go func() { served <- page.Serve(listener) }()
 	fmt.Fprintf(c.Out, "Switchback, to try out: http://%s\nOpen that address. All around the bot is simulated, and nothing leaves this machine. Ctrl-C ends it.\n", listener.Addr())
-	err = w.bot.start(ctx)
+	err = w.begin(ctx)
 	if err == nil {
 		w.live(ctx)
 	}

@@ -26,7 +26,8 @@ type exchange struct {
 	At      time.Time `json:"at"`
 	From    string    `json:"from"`
 	To      string    `json:"to"`
-	What    string    `json:"what"`    // POST /slack/commands, chat.postMessage
+	What    string    `json:"what"`    // POST /slack/commands
+	About   string    `json:"about"`   // what somebody typed or pressed, or what a message says
 	Proof   string    `json:"proof"`   // how the asker shows who it is; empty: it need not
 	Status  int       `json:"status"`  // 0: no answer
 	Took    float64   `json:"took"`    // milliseconds
@@ -34,11 +35,12 @@ type exchange struct {
 	Times   int       `json:"times"`   // the same again, in a row
 
 	request, answer string
+	sent            []byte
 }
 
 // same reports whether an exchange only repeats another one, as those of the customers do.
 func (x *exchange) same(o *exchange) bool {
-	return x.From == o.From && x.To == o.To && x.What == o.What && x.Status == o.Status && x.Trouble == o.Trouble && x.answer == o.answer
+	return x.To == o.To && x.What == o.What && x.Status == o.Status && x.Trouble == o.Trouble && x.answer == o.answer
 }
 
 // wire keeps the last exchanges.
@@ -56,7 +58,8 @@ func (w *wire) add(x *exchange) {
 	w.mu.Lock()
 	defer w.changed()
 	defer w.mu.Unlock()
-	x.What, x.Trouble, x.request, x.answer = w.hide(x.What), w.hide(x.Trouble), w.hide(x.request), w.hide(x.answer)
+	x.About = about(x.sent)
+	x.What, x.About, x.Trouble, x.request, x.answer = w.hide(x.What), w.hide(x.About), w.hide(x.Trouble), w.hide(x.request), w.hide(x.answer)
 	if x.Proof == "" && strings.Contains(x.What+x.request, shownSecret) {
 		x.Proof = "secret"
 	}
@@ -128,7 +131,7 @@ func (t tap) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Body = io.NopCloser(bytes.NewReader(sent))
 	}
-	x := &exchange{At: time.Now(), From: t.from, To: theBot, What: r.Method + " " + r.URL.RequestURI(), Proof: proof(r.Header), request: written(r.Header, sent)}
+	x := &exchange{At: time.Now(), From: t.from, To: theBot, What: r.Method + " " + r.URL.RequestURI(), Proof: proof(r.Header), request: written(r.Header, sent), sent: sent}
 	defer func() {
 		x.Took = milliseconds(time.Since(x.At))
 		t.wire.add(x)
@@ -163,7 +166,7 @@ func (w *wire) serve(to string, next http.Handler) http.Handler {
 			return // the bot went away
 		}
 		r.Body = io.NopCloser(bytes.NewReader(sent))
-		x := &exchange{At: time.Now(), From: theBot, To: to, What: r.Method + " " + r.URL.RequestURI(), Proof: proof(r.Header), request: written(r.Header, sent)}
+		x := &exchange{At: time.Now(), From: theBot, To: to, What: r.Method + " " + r.URL.RequestURI(), Proof: proof(r.Header), request: written(r.Header, sent), sent: sent}
 		kept := &recorder{ResponseWriter: rw}
 		next.ServeHTTP(kept, r)
 		x.Took, x.Status, x.answer = milliseconds(time.Since(x.At)), kept.status, written(nil, kept.body.Bytes())
@@ -228,6 +231,40 @@ func proof(h http.Header) string {
 		return "password"
 	}
 	return ""
+}
+
+const aboutMost = 80 // characters
+
+// about is what a request is about, in a few words.
+func about(sent []byte) string {
+	form, err := url.ParseQuery(string(sent))
+	if err != nil {
+		return ""
+	}
+	if form.Has("command") {
+		return form.Get("command") + " " + form.Get("text")
+	}
+	said := form.Get("text")
+	if payload := form.Get("payload"); payload != "" {
+		var p struct {
+			Type    string
+			Actions []struct {
+				Text struct{ Text string }
+			}
+		}
+		if err := json.Unmarshal([]byte(payload), &p); err != nil {
+			return ""
+		}
+		said = p.Type
+		if len(p.Actions) > 0 {
+			said += ": " + p.Actions[0].Text.Text
+		}
+	}
+	said, _, _ = strings.Cut(said, "\n")
+	if runes := []rune(said); len(runes) > aboutMost {
+		return string(runes[:aboutMost]) + "…"
+	}
+	return said
 }
 
 // written is a message as people read it: headers that matter, and JSON in lines. A form's payload is JSON too.

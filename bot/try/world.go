@@ -19,12 +19,14 @@ import (
 	"switchback/bot/gladly/gladlytest"
 	"switchback/handlers/slack/slacktest"
 	"switchback/handlers/statuspage/statuspagetest"
+	"switchback/handlers/teams/teamstest"
 )
 
 // Who talks to whom.
 const (
 	theBot    = "bot"
 	slackSide = "Slack"
+	teamsSide = "Teams"
 	pageSide  = "status page"
 	customers = "customers"
 )
@@ -44,6 +46,7 @@ type world struct {
 	bot    *process
 	wire   *wire
 	slack  *slacktest.Slack
+	teams  *teamstest.Teams
 	gladly *gladlytest.Gladly
 	admin  *gladlytest.Admin
 	status *statuspagetest.Page
@@ -84,6 +87,14 @@ func newWorld(ctx context.Context, c Config) (*world, error) {
 	w.slack.Connect(slacktest.At(botURL))
 	w.serve(api, w.wire.serve(slackSide, w.slack))
 
+	connector, err := w.listen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.teams = tenant(teamstest.Config{BaseURL: "http://" + connector.Addr().String(), Password: secret(), Client: w.wire.client(teamsSide)}, zone)
+	w.teams.Connect(botURL + "/api/messages")
+	w.serve(connector, w.wire.serve(teamsSide, w.teams))
+
 	w.people = &people{world: w, client: w.wire.client(customers), again: make(chan struct{}, 1)}
 	w.gladly = company(&gladlytest.Dip{
 		URL: botURL + "/flags/voice?number={{._companyNumber}}", User: "menu", Password: password,
@@ -113,6 +124,8 @@ func newWorld(ctx context.Context, c Config) (*world, error) {
 		"LISTEN_ADDR=127.0.0.1:0", "DATA_DIR=" + c.Data, "CONFIG_FILE=" + file, "FLAGS_SECRET=menu:" + password, "STATUSPAGE_WEBHOOK_SECRET=" + hook,
 		"SLACK_BOT_TOKEN=" + token, "SLACK_SIGNING_SECRET=" + signing,
 		"SLACK_API_URL=" + w.slack.APIURL(), "SLACK_RESPONSE_HOSTS=" + api.Addr().String(),
+		"TEAMS_APP_ID=" + w.teams.Config().App, "TEAMS_APP_PASSWORD=" + w.teams.Config().Password, "TEAMS_TENANT_ID=" + w.teams.Config().Tenant,
+		"TEAMS_OPENID_URL=" + w.teams.OpenIDURL(), "TEAMS_TOKEN_URL=" + w.teams.TokenURL(), "TEAMS_SERVICE_HOSTS=" + w.teams.Host(),
 	}, c.Env...)
 
 	replace := strings.NewReplacer(hide...)
@@ -120,21 +133,31 @@ func newWorld(ctx context.Context, c Config) (*world, error) {
 	return w, nil
 }
 
+// begin starts the bot, and adds it to the team in Teams: it must be there to hear of that.
+func (w *world) begin(ctx context.Context) error {
+	if err := w.bot.start(ctx); err != nil {
+		return err
+	}
+	return w.teams.Install(ctx, "sam", generalID)
+}
+
 // live lets customers come and go until ctx ends.
 func (w *world) live(ctx context.Context) {
 	var parts sync.WaitGroup
 	parts.Go(func() { w.people.run(ctx) })
-	parts.Go(func() {
-		for {
-			changed := w.slack.Changed()
-			select {
-			case <-ctx.Done():
-				return
-			case <-changed:
-				w.touch()
+	for _, changed := range []func() <-chan struct{}{w.slack.Changed, w.teams.Changed} {
+		parts.Go(func() {
+			for {
+				next := changed()
+				select {
+				case <-ctx.Done():
+					return
+				case <-next:
+					w.touch()
+				}
 			}
-		}
-	})
+		})
+	}
 	<-ctx.Done()
 	parts.Wait()
 }
@@ -143,6 +166,7 @@ func (w *world) live(ctx context.Context) {
 func (w *world) close() {
 	w.bot.stop()
 	w.slack.Close()
+	w.teams.Close()
 	w.status.Close()
 	for _, s := range w.servers {
 		_ = s.Close()
@@ -186,6 +210,28 @@ func workspace(c slacktest.Config, zone string) *slacktest.Slack {
 	s.AddChannel(slacktest.Channel{ID: voiceID, Name: "voice", Members: members})
 	s.AddGroup(slacktest.Group{ID: onCallID, Handle: "support-oncall", Members: []string{"U0ANA", "U0SAM", "U0KIM"}})
 	return s
+}
+
+// Channels of the team.
+const (
+	generalID    = "19:general@thread.tacv2"
+	teamSupport  = "19:support@thread.tacv2"
+	teamVoice    = "19:voice@thread.tacv2"
+	objectPrefix = "0b1ec700-0000-4000-8000-00000000000" // of people in Entra; organisation.yaml has them
+)
+
+// tenant is the Teams of acme, with the same people as its Slack.
+func tenant(c teamstest.Config, zone string) *teamstest.Teams {
+	t := teamstest.New(c)
+	var members []string
+	for i, name := range []string{"ana", "sam", "kim", "lee"} {
+		u := t.AddUser(teamstest.User{Name: name, Object: fmt.Sprint(objectPrefix, i+1), Zone: zone})
+		members = append(members, u.ID)
+	}
+	for id, name := range map[string]string{generalID: "General", teamSupport: "support", teamVoice: "voice"} {
+		t.AddGroup(teamstest.Group{ID: id, Name: name, Kind: teamstest.Channel, Team: generalID, Members: members})
+	}
+	return t
 }
 
 // The menus that callers come to.

@@ -153,7 +153,8 @@ func (s *Slack) workspace(ctx context.Context) (workspace, error) {
 	if s.identity.err != nil && time.Since(s.identity.tried) < workspaceIn {
 		return workspace{}, s.identity.err
 	}
-	ctx, cancel := context.WithTimeout(ctx, takeInFor) // somebody waits, and the next ones behind them
+	// Somebody waits, and the next ones behind them: one who gives up meanwhile does not spoil it for them.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeInFor)
 	defer cancel()
 	answer, err := s.api.AuthTestContext(ctx)
 	s.identity.tried, s.identity.err = time.Now(), err

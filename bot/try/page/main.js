@@ -1,6 +1,7 @@
 // The playground's page. The server sends what has changed of how everything stands, for the person that you are.
 import {$, post} from '/page/dom.js';
 import * as slack from '/page/slack.js';
+import * as teams from '/page/teams.js';
 import * as world from '/page/world.js';
 import * as wire from '/page/wire.js';
 import * as tour from '/page/tour.js';
@@ -16,6 +17,7 @@ function listen() {
 		Object.assign(state, parts);
 		if (parts.bot) bot(state.bot);
 		if (parts.slack) slack.draw(state.slack);
+		if (parts.teams) teams.draw(state.teams);
 		if (parts.customers) world.customers(state.customers);
 		if (parts.status) world.status(state.status);
 		if (parts.gladly) world.gladly(state.gladly);

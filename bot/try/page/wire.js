@@ -21,7 +21,7 @@ function line(x) {
 	};
 	return h('li', {class: x.trouble ? 'bad' : null}, h('details', {toggle: read}, h('summary', null,
 		h('span', {class: 'time'}, new Date(x.at).toLocaleTimeString([], {hour12: false})),
-		h('span', {class: 'way'}, `${x.from} → ${x.to}`), h('span', {class: 'what'}, x.what),
+		h('span', {class: 'way'}, `${x.from} → ${x.to}`), h('span', {class: 'what'}, x.what, x.about && h('span', {class: 'about'}, ' ' + x.about)),
 		x.proof && h('span', {class: 'tag'}, x.proof), h('span', {class: 'took'}, x.status ? `${x.status} in ${x.took} ms` : `${x.took} ms`),
 		x.times > 1 && h('span', {class: 'hint'}, `× ${x.times}`), x.trouble && h('span', {class: 'trouble'}, x.trouble))));
 }

@@ -28,6 +28,9 @@ type Config struct {
 	Password string
 	Tenant   string
 
+	// BaseURL is where the bot finds this Teams when it does not listen by itself.
+	BaseURL string
+
 	Now          func() time.Time // nil: time.Now
 	Client       *http.Client     // sends to the bot; nil: a plain one
 	AnswerWithin time.Duration    // how long Teams waits for the bot; 0: 10 s
@@ -140,7 +143,7 @@ func New(c Config) *Teams {
 		c.TokenLife = time.Hour
 	}
 	t := &Teams{
-		config: c, client: &http.Client{}, changed: make(chan struct{}), tokens: map[string]time.Time{}, dialogs: map[string]*Dialog{},
+		config: c, base: strings.TrimSuffix(c.BaseURL, "/"), client: &http.Client{}, changed: make(chan struct{}), tokens: map[string]time.Time{}, dialogs: map[string]*Dialog{},
 		sends: map[string][]time.Time{}, counts: map[string]int{}, signers: []*signer{newSigner(2048, "msteams")},
 	}
 	if c.Client != nil {
