@@ -344,13 +344,17 @@ func (l *lane) anew(ctx context.Context, m message) error {
 // failed sets when to try again. Where the outcome is unknown it remembers since when the platform may be away.
 func (l *lane) failed(ctx context.Context, m message, err error) error {
 	s := &l.sending.Value
-	if later, ok := errors.AsType[Later](err); ok {
+	switch later, ok := errors.AsType[Later](err); {
+	case ok && !later.Away:
 		s.Tried, s.After = nil, time.Now().Add(later.After)
 		return nil
+	case ok:
+		s.Tried, s.After = nil, time.Now().Add(later.After)
+	default:
+		s.After = time.Now().Add(min(unclear<<min(s.Failed, 10), unclearMost))
+		s.Failed++
 	}
 	zerolog.Ctx(ctx).Warn().Err(err).Str("lane", l.name).Msg("not sent, will be tried again")
-	s.After = time.Now().Add(min(unclear<<min(s.Failed, 10), unclearMost))
-	s.Failed++
 	away, err := l.outbox.posts.Away(ctx, m.post.Place.Platform)
 	now := time.Now()
 	if err != nil || now.Sub(away.Value.Last) < time.Minute {
@@ -412,7 +416,14 @@ func (l *lane) find(ctx context.Context, finder Finder, m message) error {
 	look, cancel := context.WithTimeout(ctx, l.third())
 	ref, found, err := finder.Find(look, m.post, m.to)
 	cancel()
+	never := errors.Is(err, ErrGone)
 	switch {
+	case never && tried.Card == m.hash: // once too few, and said so, rather than twice
+		zerolog.Ctx(ctx).Error().Err(err).Str("lane", l.name).Str("message", m.name).Msg("nobody can tell whether it arrived; it is not sent again")
+		return l.drop(ctx, m, flow.Undelivered{Why: "I cannot see whether it arrived (" + why(err) + ")"})
+	case never, errors.Is(err, ErrThreadGone): // another version waits, or all of the thread is gone
+		l.sending.Value.Tried = nil
+		return l.save(ctx, flow.Turn{})
 	case err != nil:
 		err = l.failed(ctx, m, err)
 		l.sending.Value.Tried = &tried // still nobody knows

@@ -23,7 +23,10 @@ var (
 )
 
 // Later means that the platform wants to be asked again after a while, and has taken nothing.
-type Later struct{ After time.Duration }
+type Later struct {
+	After time.Duration
+	Away  bool // it does not work at all now
+}
 
 func (l Later) Error() string { return fmt.Sprintf("asked to come back in %v", l.After) }
 
@@ -36,6 +39,8 @@ type Sender interface {
 
 // Finder is a Sender that can look for a new message whose sending had an unknown outcome. Only what it does not find
 // is sent again.
+//
+// ErrGone means that it will never be known: then it is not sent again either, and its outage is told.
 type Finder interface {
 	Find(ctx context.Context, p flow.Post, to Target) (ref string, found bool, err error)
 }

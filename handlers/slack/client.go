@@ -81,16 +81,32 @@ func parseRef(s string) (channel, ts string) {
 func (s *Slack) Send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
+	ref, err := s.send(ctx, p, to)
+	if errors.Is(err, errNotLetIn) {
+		zerolog.Ctx(ctx).Error().Err(err).Msg("nothing reaches Slack until that is mended")
+	}
+	return ref, err
+}
+
+func (s *Slack) send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
 	switch {
 	case p.Place.Person != "" && (p.Place.Channel == "" || isDirect(p.Place.Channel)):
 		channel, err := s.directWith(ctx, p.Place)
 		if err != nil {
 			return "", classify(err)
 		}
+		if p.Place.Channel != "" && p.Place.Channel != channel { // a conversation of two people, in which one typed /outage
+			return s.whisper(ctx, p, to)
+		}
 		return s.post(ctx, p, to, channel)
 	case p.Place.Person != "":
 		return s.whisper(ctx, p, to)
-	case s.directory.Outside(ctx, p.Place.Channel):
+	}
+	outside, err := s.directory.outside(ctx, p.Place.Channel)
+	if err != nil {
+		return "", fmt.Errorf("whether the channel is shared outside: %w: %w", err, handlers.Later{After: failedFor, Away: true})
+	}
+	if outside {
 		if p.Card.Outside == "" {
 			return to.Ref, nil // nothing of it is for people of other organisations
 		}
@@ -101,9 +117,6 @@ func (s *Slack) Send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 
 // directWith is the channel of a person's direct messages with the bot.
 func (s *Slack) directWith(ctx context.Context, p flow.Place) (string, error) {
-	if isDirect(p.Channel) {
-		return p.Channel, nil
-	}
 	if known, ok := s.direct.Load(p.Person); ok {
 		return known.(string), nil //nolint:forcetypeassert // only strings are stored
 	}
@@ -190,7 +203,7 @@ func (s *Slack) draw(p flow.Post) (string, []slackgo.Block) {
 // whisper shows a message to one person in a channel. Slack keeps no such message: it is replaced only by the way of
 // answering that a press on it lent, else a new one is shown.
 func (s *Slack) whisper(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
-	if at, _ := parseRef(to.Ref); isDirect(at) { // it could not be shown in the channel
+	if at, _ := parseRef(to.Ref); isDirect(at) && at != p.Place.Channel { // it could not be shown in the channel
 		return s.post(ctx, p, to, at)
 	}
 	text, blocks := s.draw(p)
@@ -275,7 +288,12 @@ func (s *Slack) Find(ctx context.Context, p flow.Post, to handlers.Target) (stri
 		if channel, err = s.directWith(ctx, p.Place); err != nil {
 			return "", false, classify(err)
 		}
+		if p.Place.Channel != "" && p.Place.Channel != channel {
+			return "", false, nil
+		}
 	}
+	// What was sent is not older than that; clocks differ. Slack begins with the oldest then.
+	oldest := fmt.Sprintf("%d.000000", to.Tried.Add(-time.Minute).Unix())
 	if err := s.pace.wait("conversations.history"); err != nil {
 		return "", false, err
 	}
@@ -283,12 +301,17 @@ func (s *Slack) Find(ctx context.Context, p flow.Post, to handlers.Target) (stri
 	var err error
 	if to.Thread != "" {
 		_, ts := parseRef(to.Thread)
-		found, _, _, err = s.api.GetConversationRepliesContext(ctx, &slackgo.GetConversationRepliesParameters{ChannelID: channel, Timestamp: ts, Limit: 200, IncludeAllMetadata: true})
+		found, _, _, err = s.api.GetConversationRepliesContext(ctx, &slackgo.GetConversationRepliesParameters{ChannelID: channel, Timestamp: ts, Oldest: oldest, Limit: 200, IncludeAllMetadata: true})
 	} else {
 		var h *slackgo.GetConversationHistoryResponse
-		if h, err = s.api.GetConversationHistoryContext(ctx, &slackgo.GetConversationHistoryParameters{ChannelID: channel, Limit: 100, IncludeAllMetadata: true}); err == nil {
+		if h, err = s.api.GetConversationHistoryContext(ctx, &slackgo.GetConversationHistoryParameters{ChannelID: channel, Oldest: oldest, Limit: 200, IncludeAllMetadata: true}); err == nil {
 			found = h.Messages
 		}
+	}
+	// A public channel is written to without being a member of it, and read by members alone. To join it would take a
+	// further scope and show up in the channel, so the message is left as it is: told as unknown, and never sent twice.
+	if isOneOf(err, "not_in_channel", "missing_scope") {
+		return "", false, fmt.Errorf("%w: %w; invite the bot to the channel", handlers.ErrGone, err)
 	}
 	if err != nil {
 		return "", false, classify(err)
@@ -322,10 +345,12 @@ func classify(err error) error {
 		return handlers.Later{After: max(limited.RetryAfter, time.Second)}
 	}
 	switch {
-	case isOneOf(err, "ratelimited", "rate_limited"):
-		return handlers.Later{After: 30 * time.Second}
+	case isOneOf(err, "ratelimited", "rate_limited", "team_added_to_org", "accesslimited", "org_login_required"):
+		return handlers.Later{After: refusedFor}
+	case isOneOf(err, "internal_error", "fatal_error", "request_timeout", "service_unavailable"):
+		return err // some of it may have been done, says Slack
 	case isOneOf(err, "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope", "team_access_not_granted"):
-		return fmt.Errorf("Slack does not let the bot in: %w", err)
+		return fmt.Errorf("%w: %w: %w", errNotLetIn, err, handlers.Later{After: refusedFor, Away: true})
 	case isOneOf(err, "channel_not_found", "not_in_channel", "is_archived", "user_not_found", "user_not_visible", "user_disabled", "cannot_dm_bot",
 		"restricted_action", "message_not_found", "cant_update_message", "edit_window_closed", "is_inactive", "no_permission"):
 		return fmt.Errorf("%w: %w", handlers.ErrGone, err)
@@ -334,5 +359,11 @@ func classify(err error) error {
 	case refused(err):
 		return fmt.Errorf("%w: %w", handlers.ErrRefused, err)
 	}
+	if _, said := errors.AsType[slackgo.SlackErrorResponse](err); said { // for a reason that we do not know: it would stop all that comes after it
+		return fmt.Errorf("%w: %w", handlers.ErrRefused, err)
+	}
 	return err
 }
+
+// errNotLetIn means that the bot's token does not work. Nothing was taken.
+var errNotLetIn = errors.New("Slack does not let the bot in")

@@ -48,7 +48,7 @@ const (
 	kindShared        kind = "shared"    // a channel became shared with another organisation …
 	kindUnshared      kind = "unshared"  // … or is no longer
 	kindArchived      kind = "archived"  // a channel was archived
-	kindLeft          kind = "left"      // somebody left a channel: perhaps the bot
+	kindLeft          kind = "left"      // the bot was removed from a channel
 	kindUninstalled   kind = "uninstalled"
 	kindRevoked       kind = "revoked"
 	kindRateLimited   kind = "rate limited" // Slack drops events
@@ -416,6 +416,9 @@ type outer struct {
 	Event event `json:"event"`
 }
 
+// slackbot is Slack itself as it speaks to people, and to bots.
+const slackbot = "USLACKBOT"
+
 // event is what is used of any of the events.
 type event struct {
 	Type        string          `json:"type"`
@@ -491,7 +494,8 @@ func decodeEvent(body []byte) (incoming, error) {
 		return incoming{}, errMissing
 	}
 	// What bots wrote, this one too, and what only changes a message that was written before, is no word to the bot.
-	said := e.Bot == "" && in.user != "" && len(e.Edited) == 0 && (e.Subtype == "" || e.Subtype == "file_share" || e.Subtype == "thread_broadcast")
+	// So is what Slackbot says: that the bot was removed from a channel, say.
+	said := e.Bot == "" && in.user != "" && in.user != slackbot && len(e.Edited) == 0 && (e.Subtype == "" || e.Subtype == "file_share" || e.Subtype == "thread_broadcast")
 	switch e.Type {
 	case "app_mention":
 		if said {
@@ -509,7 +513,7 @@ func decodeEvent(body []byte) (incoming, error) {
 		in.kind = kindUnshared
 	case "channel_archive", "group_archive":
 		in.kind = kindArchived
-	case "member_left_channel":
+	case "channel_left", "group_left": // of other people's leaving there is member_left_channel
 		in.kind = kindLeft
 	case "app_uninstalled":
 		in.kind = kindUninstalled

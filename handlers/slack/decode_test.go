@@ -185,7 +185,7 @@ func TestEvents(t *testing.T) {
 		"unshared":     {happened(`{"type":"channel_unshared","channel":"C1"}`), with(func(in *incoming) { in.kind, in.channel = kindUnshared, "C1" })},
 		"archived":     {happened(`{"type":"channel_archive","channel":"C1","user":"U1"}`), with(func(in *incoming) { in.kind, in.channel, in.user = kindArchived, "C1", "U1" })},
 		"renamed":      {happened(`{"type":"channel_rename","channel":{"id":"C1","name":"x"}}`), with(func(in *incoming) { in.kind, in.channel = kindIgnored, "C1" })},
-		"left":         {happened(`{"type":"member_left_channel","user":"UBOT","channel":"C1","team":"T1"}`), with(func(in *incoming) { in.kind, in.channel, in.user, in.userTeam = kindLeft, "C1", "UBOT", "T1" })},
+		"left":         {happened(`{"type":"channel_left","channel":"C1"}`), with(func(in *incoming) { in.kind, in.channel = kindLeft, "C1" })},
 		"uninstalled":  {happened(`{"type":"app_uninstalled"}`), with(func(in *incoming) { in.kind = kindUninstalled })},
 		"revoked":      {happened(`{"type":"tokens_revoked","tokens":{"bot":["U1"]}}`), with(func(in *incoming) { in.kind = kindRevoked })},
 		"deactivated":  {happened(`{"type":"user_change","user":{"id":"U1","team_id":"T1","name":"ana","deleted":true}}`), with(func(in *incoming) { in.kind, in.user, in.userTeam, in.userName = kindPersonChanged, "U1", "T1", "ana" })},

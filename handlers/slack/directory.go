@@ -84,8 +84,18 @@ func (d *directory) user(ctx context.Context, id string) (slackgo.User, error) {
 
 // Outside reports whether people of other organisations read a channel, or whether that is not known.
 func (d *directory) Outside(ctx context.Context, channel string) bool {
+	shared, err := d.outside(ctx, channel)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", channel).Msg("whether a channel is shared outside is not known; it is treated as if")
+	}
+	return shared || err != nil
+}
+
+// outside is Outside where there is time: an error means that Slack may say it later. A channel that Slack tells the bot
+// nothing about counts as shared.
+func (d *directory) outside(ctx context.Context, channel string) (bool, error) {
 	if isDirect(channel) {
-		return false
+		return false, nil
 	}
 	shared, _, err := d.channels.get(ctx, d.now(), channel, func(ctx context.Context) (bool, error) {
 		c, err := d.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: channel})
@@ -94,10 +104,11 @@ func (d *directory) Outside(ctx context.Context, channel string) bool {
 		}
 		return c.IsExtShared || c.IsPendingExtShared, nil
 	})
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", channel).Msg("whether a channel is shared outside is not known; it is treated as if")
+	if isOneOf(err, "channel_not_found", "missing_scope") {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", channel).Msg("Slack does not say whether a channel is shared outside; it is treated as if")
+		return true, nil
 	}
-	return shared || err != nil
+	return shared, err
 }
 
 // forget drops what is known of somebody, of the groups, or of a channel: Slack said that it has changed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime/debug"
 
 	"github.com/rs/zerolog"
 	slackgo "github.com/slack-go/slack"
@@ -21,6 +22,12 @@ func (s *Slack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		log.Warn().Err(err).Int("status", status).Str("path", r.URL.Path).Msg("refused")
 		http.Error(w, http.StatusText(status), status)
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("set aside")
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		}
+	}()
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(http.StatusMethodNotAllowed, errors.New("not a POST"))

@@ -29,6 +29,8 @@ type desk struct {
 	mu     sync.Mutex
 	events []flow.Event
 	away   bool
+	panics bool
+	during func()
 	form   func(flow.Event) *card.Card
 	wait   time.Duration
 }
@@ -36,6 +38,13 @@ type desk struct {
 func (d *desk) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.during != nil {
+		d.during()
+	}
+	if d.panics {
+		d.panics = false
+		panic("a bug")
+	}
 	if d.away {
 		return nil, errors.New("the store is away")
 	}
@@ -66,6 +75,7 @@ func (d *desk) got() []flow.Event {
 // world is a workspace, and the adapter before it.
 type world struct {
 	*slacktest.Slack
+	t       *testing.T
 	adapter *slack.Slack
 	desk    *desk
 	log     bytes.Buffer
@@ -76,9 +86,9 @@ const (
 	support = "C0SUPPORT"
 )
 
-func begin(t *testing.T, edit func(*slack.Config)) *world {
+func begin(t *testing.T, edit func(*slack.Config), workspace ...slacktest.Config) *world {
 	t.Helper()
-	w := &world{Slack: slacktest.New(slacktest.Config{}), desk: &desk{}}
+	w := &world{t: t, Slack: slacktest.New(append(workspace, slacktest.Config{})[0]), desk: &desk{}}
 	if err := w.Listen(); err != nil {
 		t.Fatal(err)
 	}

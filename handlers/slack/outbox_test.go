@@ -3,6 +3,7 @@ package slack_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -201,6 +202,92 @@ func TestOutboxInAnArchivedChannel(t *testing.T) {
 		want := flow.Undelivered{Outage: "chat-1", Message: "home:chat-1", Place: flow.Place{Platform: slack.Platform, Channel: support}, Why: "is_archived"}
 		if diff := cmp.Diff(flow.What(want), w.Value.Event.What); diff != "" {
 			t.Errorf("event (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// told are the cards of which outages were told that they did not arrive.
+func (s *sending) told() []string {
+	s.t.Helper()
+	ids, err := s.kept.Pending(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var out []string
+	for _, id := range ids {
+		w, err := s.kept.Work(s.t.Context(), id)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if u, ok := w.Value.Event.What.(flow.Undelivered); ok {
+			out = append(out, u.Message)
+		}
+	}
+	return out
+}
+
+// In a public channel the bot may write without being a member, and cannot look whether a post arrived. It is never
+// sent twice: its outage is told, whatever comes after it goes on, and its next version is a new post.
+func TestOutboxWhereItCannotLook(t *testing.T) {
+	for kind, there := range map[slacktest.FaultKind][]string{slacktest.Cut: {"CLOSED", "elsewhere", "open again"}, slacktest.Silent: {"elsewhere", "open again"}} {
+		t.Run(string(kind), func(t *testing.T) {
+			inBubble(t, func(s *sending) {
+				s.ChangeChannel(support, func(c *slacktest.Channel) { c.Members = []string{ana} })
+				s.Fail(slacktest.Fault{Kind: kind, Method: "chat.postMessage"})
+				s.post("home:chat-1", "CLOSED", "")
+				s.post("chat-1/other", "elsewhere", "")
+				s.passes(2 * time.Minute)
+				if got := s.told(); !slices.Equal(got, []string{"home:chat-1"}) {
+					t.Errorf("told of %q", got)
+				}
+				s.post("home:chat-1", "open again", "")
+				s.passes(10 * time.Second)
+				var got []string
+				for _, m := range s.Messages(support) {
+					got = append(got, title(m))
+				}
+				if diff := cmp.Diff(there, got); diff != "" {
+					t.Errorf("in the channel (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// While the bot's token does not work, everything waits, and comes once when it works again.
+func TestOutboxWithoutAToken(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		s.ChangeChannel(support, func(c *slacktest.Channel) { c.Members = []string{ana} })
+		s.SetToken("token_revoked")
+		s.post("home:chat-1", "CLOSED", "")
+		s.post("chat-1/other", "elsewhere", "")
+		s.passes(10 * time.Minute)
+		s.SetToken("")
+		s.passes(time.Minute)
+		s.wantShown("CLOSED", "elsewhere")
+	})
+}
+
+// A card that Slack refuses for a reason that nobody thought of does not hold up what comes after it; one where Slack
+// says that it may be done is looked for.
+func TestOutboxAfterARefusal(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		s.Fail(slacktest.Fault{Kind: slacktest.Refused, Method: "chat.postMessage", Error: "a_new_error"})
+		s.post("chat-1/first", "first", "")
+		s.post("chat-1/second", "second", "")
+		s.passes(10 * time.Second)
+		s.Fail(slacktest.Fault{Kind: slacktest.Refused, Method: "chat.postMessage", Error: "internal_error"})
+		s.post("chat-1/third", "third", "")
+		s.passes(time.Minute)
+		if got := s.told(); !slices.Equal(got, []string{"chat-1/first"}) {
+			t.Errorf("told of %q", got)
+		}
+		var got []string
+		for _, m := range s.Messages(support) {
+			got = append(got, title(m))
+		}
+		if diff := cmp.Diff([]string{"second", "third"}, got); diff != "" {
+			t.Errorf("in the channel (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -33,10 +33,12 @@ const Platform = "slack"
 const (
 	callFor     = 10 * time.Second        // one call of Slack's API
 	takeInFor   = 1500 * time.Millisecond // to take an event in; Slack gives up after 3 s
+	lookFor     = time.Second             // to find out where somebody belongs, before Slack has its answer
 	offlineFor  = time.Second             // to say what to do by hand
 	formFor     = 2 * time.Second         // to decide on a form that was sent
 	triggerFor  = 2500 * time.Millisecond // to open a form: its trigger lives 3 s
 	lentFor     = 29 * time.Minute        // how long a response_url is used: Slack takes it for 30 min
+	refusedFor  = 30 * time.Second        // between attempts where Slack takes nothing from us
 	workspaceIn = 30 * time.Second        // between attempts to find out whose token it is
 )
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,7 +42,7 @@ func (s *Slack) Connect(ctx context.Context) error {
 // connection is one run of slack-go's client. Each request is acknowledged once it is safe: what is not is sent again,
 // or Slack tells the person that it did not work.
 func (s *Slack) connection(ctx context.Context) (err error) {
-	ctx, stop := context.WithCancel(ctx)
+	line, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	client := socketmode.New(s.api)
 	ended := make(chan error, 1)
@@ -51,11 +52,22 @@ func (s *Slack) connection(ctx context.Context) (err error) {
 				ended <- fmt.Errorf("panic: %v", p)
 			}
 		}()
-		ended <- client.RunContext(ctx)
+		ended <- client.RunContext(line)
 	})
 	busy := make(chan struct{}, atOnce)
 	for {
 		select {
+		case <-ctx.Done(): // what was taken in gets its answer before the line goes down
+			sure := time.After(takeInFor + formFor)
+			for range cap(busy) {
+				select {
+				case busy <- struct{}{}:
+				case <-sure:
+					return nil
+				}
+			}
+			time.Sleep(sendFor)
+			return nil
 		case err := <-ended:
 			return errors.Join(errors.New("the connection to Slack is over"), err)
 		case e, ok := <-client.Events:
@@ -82,6 +94,9 @@ func (s *Slack) connection(ctx context.Context) (err error) {
 	}
 }
 
+// sendFor is the time that the client has for sending its last answers: it does not say when it has.
+const sendFor = 100 * time.Millisecond
+
 // atOnce is how many requests of one connection are taken in at the same time.
 const atOnce = 32
 
@@ -102,7 +117,7 @@ func request(e socketmode.Event) (socketmode.Request, bool) {
 func (s *Slack) envelope(ctx context.Context, client *socketmode.Client, r socketmode.Request) {
 	defer func() {
 		if p := recover(); p != nil {
-			zerolog.Ctx(ctx).Error().Interface("panic", p).Msg("set aside")
+			zerolog.Ctx(ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("set aside")
 		}
 	}()
 	in, err := decodeSocket(r.Type, r.Payload)

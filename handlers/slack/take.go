@@ -35,7 +35,8 @@ func (s *Slack) take(ctx context.Context, in incoming) (any, error) {
 	w, err := s.workspace(ctx)
 	switch {
 	case in.isEnterpriseInstall || errors.Is(err, errOrganisation):
-		return refusal(in, "This app is installed for a whole organisation. It works only where it is installed in one workspace; please ask whoever looks after it."), nil
+		zerolog.Ctx(ctx).Error().Str("user", in.user).Msg("refused: the app is installed for a whole organisation; install it in the one workspace whose people use it")
+		return s.refuse(ctx, in, "This app is installed for a whole organisation. It works only where it is installed in one workspace; please ask whoever looks after it."), nil
 	case err != nil:
 		return nil, errors.Join(errNotNow, err)
 	case in.team != w.team:
@@ -62,9 +63,15 @@ func (s *Slack) take(ctx context.Context, in incoming) (any, error) {
 	case kindRateLimited:
 		log.Warn().Msg("Slack holds events back: there are too many")
 		return nil, nil
-	case kindArchived, kindLeft, kindIgnored, kindClosed, kindChallenge:
+	case kindArchived, kindLeft:
+		s.directory.forget(in.channel)
+		log.Error().Str("kind", string(in.kind)).Msg("a channel was archived, or the bot was removed from it: what the organisation document sends there does not arrive any more")
 		return nil, nil
-	case kindCommand, kindMention, kindDirect, kindPress, kindForm, kindReport, kindTimeline, kindStart:
+	case kindIgnored, kindClosed, kindChallenge:
+		return nil, nil
+	case kindDirect:
+		s.direct.Store(Platform+":"+in.user, in.channel)
+	case kindCommand, kindMention, kindPress, kindForm, kindReport, kindTimeline, kindStart:
 	}
 	e, ok := s.event(ctx, w, in)
 	if !ok { // a link that is drawn as a button, say
@@ -143,8 +150,10 @@ func (s *Slack) belongs(ctx context.Context, w workspace, in incoming) bool {
 	if w.enterprise == "" {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
 	u, err := s.directory.user(ctx, in.user)
-	return err == nil && w.has(u)
+	return err != nil || w.has(u) // where it is not known, who they are is asked again before anything is decided
 }
 
 // meta goes with a form and comes back with it.
@@ -224,6 +233,11 @@ func (s *Slack) answerForm(ctx context.Context, in incoming, e flow.Event, repli
 		s.forms.put(in.viewID, e.Reply)
 		return slackgo.NewUpdateViewSubmissionResponse(&view), nil
 	case <-wait.C:
+		s.background(ctx, func(ctx context.Context) {
+			if r, ok := reply(ctx, replies); ok && r.Form != nil {
+				s.offer(ctx, e)
+			}
+		})
 		return slackgo.NewClearViewSubmissionResponse(), nil
 	case <-ctx.Done():
 		return nil, nil
@@ -250,15 +264,8 @@ func (s *Slack) view(c card.Card, place flow.Place) (slackgo.ModalViewRequest, e
 
 // open opens the form that a press asked for. Where the trigger is gone by then, a card offers it.
 func (s *Slack) open(ctx context.Context, e flow.Event, trigger config.Secret, replies <-chan flow.Reply) {
-	wait := time.NewTimer(time.Until(e.Until))
-	defer wait.Stop()
-	var r flow.Reply
-	select {
-	case r = <-replies:
-	case <-wait.C: // what comes later comes as a card
-		return
-	}
-	if r.Form == nil {
+	r, ok := reply(ctx, replies) // decided too late, the form comes as a card already
+	if !ok || r.Form == nil {
 		return
 	}
 	view, err := s.view(*r.Form, e.Place)
@@ -272,6 +279,21 @@ func (s *Slack) open(ctx context.Context, e flow.Event, trigger config.Secret, r
 		}
 	}
 	zerolog.Ctx(ctx).Warn().Err(err).Strs("why", why(err)).Msg("a form could not be opened; a card offers it")
+	s.offer(ctx, e)
+}
+
+// reply waits for what was decided.
+func reply(ctx context.Context, replies <-chan flow.Reply) (flow.Reply, bool) {
+	select {
+	case r, ok := <-replies:
+		return r, ok
+	case <-ctx.Done():
+		return flow.Reply{}, false
+	}
+}
+
+// offer lets a card offer the form that nobody sees.
+func (s *Slack) offer(ctx context.Context, e flow.Event) {
 	e.ID, e.Until = e.ID+"/late", time.Time{}
 	if _, err := s.config.Flow.Accept(ctx, e); err != nil {
 		zerolog.Ctx(ctx).Error().Err(err).Msg("a form could not be offered")
@@ -293,11 +315,27 @@ func (s *Slack) background(ctx context.Context, do func(context.Context)) {
 	})
 }
 
-// refusal is one sentence for the person alone.
-func refusal(in incoming, text string) any {
-	if in.kind == kindCommand {
-		return slackgo.WebhookMessage{Text: text, ResponseType: slackgo.ResponseTypeEphemeral}
+// refuse says one sentence to the person alone.
+func (s *Slack) refuse(ctx context.Context, in incoming, text string) any {
+	m := slackgo.WebhookMessage{Text: text, ResponseType: slackgo.ResponseTypeEphemeral}
+	switch in.kind {
+	case kindCommand:
+		return m
+	case kindMention, kindDirect, kindPress, kindReport, kindTimeline, kindStart:
+	default:
+		return nil
 	}
+	s.background(ctx, func(ctx context.Context) {
+		var err error
+		if url := in.responseURL.Reveal(); lent(url, s.config.ResponseHosts) {
+			err = s.respond(ctx, url, m)
+		} else {
+			_, _, err = s.api.PostMessageContext(ctx, in.user, slackgo.MsgOptionText(text, false))
+		}
+		if err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Msg("the person could not be told so")
+		}
+	})
 	return nil
 }
 
