@@ -27,6 +27,7 @@ import (
 )
 
 const (
+	maxHeader  = 16 << 10 // bytes
 	headerIn   = 5 * time.Second
 	requestIn  = 15 * time.Second
 	idleFor    = 2 * time.Minute
@@ -212,7 +213,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 		})
 	}
 	web := &http.Server{
-		Handler: handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Teams: s.teamsRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn,
+		Handler: handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Teams: s.teamsRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn, MaxHeaderBytes: maxHeader,
 		WriteTimeout: requestIn, IdleTimeout: idleFor, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
 	}
 	if err := s.flags.Refresh(ctx); err != nil { // so that the first who asks is not let through by mistake

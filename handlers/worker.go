@@ -30,6 +30,9 @@ const (
 	drainMost    = 15 * time.Second
 )
 
+// ErrCut means that a worker was to end, and did not finish what it had in hand: whoever runs next takes it up.
+var ErrCut = errors.New("not all that was in hand was finished; it is taken up again")
+
 // ErrStillWorking means that what the past caused takes longer than anybody wants to wait; it goes on all the same.
 var ErrStillWorking = errors.New("still working")
 
@@ -153,7 +156,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer late.Stop()
 	jobs.Wait()
 	if work.Err() != nil {
-		return errors.New("not all that was in hand was finished; it is taken up again")
+		return ErrCut
 	}
 	return nil
 }
