@@ -135,6 +135,11 @@ func live(org organisation, kept *store.Flags) change.Platforms {
 	return change.Platforms{"gladly": gladly.NewPlatform(org.Gladly), flags.Name: flags.New(org.targets(), kept)}
 }
 
+// drills are what people practise on: the same screens, of which nothing is saved, and flags for which nobody asks.
+func drills(org organisation, kept *store.Flags) change.Platforms {
+	return change.Platforms{gladly.DrillName: gladly.NewDrill(org.Gladly), flags.DrillName: flags.NewDrill(org.targets(), kept)}
+}
+
 // talk is the session itself, and says at its end what stays open.
 func (c chatCommand) talk(ctx context.Context, session session, st store.Store, s streams) error {
 	if err := session.run(ctx, s.in); err != nil {
@@ -250,7 +255,7 @@ func (s session) run(ctx context.Context, in io.Reader) error {
 // flow is what the session decides with, on one chat platform.
 func (s session) flow(kept flow.Store, surface string) flow.Config {
 	s.Org.Surfaces = []string{surface}
-	c := flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms, Alone: s.Alone}
+	c := flow.Config{Store: kept, Policy: s.Org.Policy, Playbook: s.Playbook, Tree: s.Tree, Platforms: s.Platforms, Drills: drills(s.Org, store.NewFlags(s.Store)), Alone: s.Alone}
 	if len(s.Org.Pages.Pages) > 0 {
 		c.Routing, c.Pages = s.Org.Pages, statuspage.NewReader(s.Org.Pages, s.Web)
 	}

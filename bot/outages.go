@@ -59,6 +59,9 @@ func (c outagesCommand) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	for _, o := range list {
+		if o.Outage.Drill {
+			fmt.Fprint(s.out, "DRILL  ")
+		}
 		fmt.Fprintf(s.out, "%s  %s, since %s, looked after by %s\n", o.Outage.ID, o.Outage.Leaf.Title, o.Outage.Began.In(org.Location()).Format("Mon 2 Jan 15:04 MST"), o.Outage.Owner.Name)
 		for _, st := range o.Record.Steps {
 			before := "not known"

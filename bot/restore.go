@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,6 +110,7 @@ func theOutage(ctx context.Context, b *bench, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	open = slices.DeleteFunc(open, func(o flow.Outage) bool { return o.Drill })
 	if id == "" && len(open) == 1 {
 		return open[0].ID, nil
 	}
@@ -123,6 +125,9 @@ func theOutage(ctx context.Context, b *bench, id string) (string, error) {
 	o, _, err := b.kept().Outage(ctx, id)
 	if err == nil && o.Version == 0 {
 		err = fmt.Errorf("there is no outage %q. Open is: %s", id, known)
+	}
+	if o.Value.Drill {
+		err = fmt.Errorf("%s is a drill: there is nothing to put back. Open is: %s", id, known)
 	}
 	return id, err
 }

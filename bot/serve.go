@@ -170,7 +170,7 @@ func (s *server) surfaces() []string {
 func (s *server) start(c flow.Config) {
 	kept := store.Flow{Store: s.store}
 	s.worker = &handlers.Worker{Timers: kept, Outbox: handlers.NewOutbox(kept, s.senders)}
-	c.Store, c.Platforms, c.Wake, c.Alone = kept, live(s.org, s.kept), s.worker.Wake, s.env.RedisURL == ""
+	c.Store, c.Platforms, c.Drills, c.Wake, c.Alone = kept, live(s.org, s.kept), drills(s.org, s.kept), s.worker.Wake, s.env.RedisURL == ""
 	c.Directories = map[string]flow.Directory{}
 	if s.slack != nil {
 		c.Directories[slack.Platform] = s.slack.Directory()

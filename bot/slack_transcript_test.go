@@ -105,7 +105,7 @@ func newFront(t *testing.T, out *bytes.Buffer) *front {
 	f := &front{t: t, out: out, replies: map[string]flow.Reply{}}
 	f.slack = slacktest.New(slacktest.Config{BaseURL: slackAPI, NoRateLimits: true, Client: sim.Local(f)})
 	t.Cleanup(f.slack.Close)
-	for _, channel := range []string{"#support", "#voice"} {
+	for _, channel := range []string{"#support", "#voice", "#drills"} {
 		f.slack.AddChannel(slacktest.Channel{ID: slackID(channel), Name: channel[1:], Members: []string{slacktest.BotUser}})
 	}
 	f.slack.Connect(slacktest.At(slackBot))
@@ -126,6 +126,9 @@ func (f *front) people(o organisation) organisation {
 	for i, p := range o.People {
 		o.People[i].Slack, o.People[i].Terminal = slackID(p.Name), ""
 		f.member(p.Name, p.Zone)
+	}
+	if o.Drills.Terminal != "" {
+		o.Drills.Slack, o.Drills.Terminal = slackID(o.Drills.Terminal), ""
 	}
 	for i, r := range o.Channels {
 		o.Channels[i].Slack, o.Channels[i].Terminal = slackID(r.Terminal), ""

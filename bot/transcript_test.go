@@ -243,6 +243,9 @@ func play(t *testing.T, script string, prepare ...func(*stage)) []byte {
 			clock, modes, _ := strings.Cut(rest, " ")
 			s.live = strings.Contains(modes, "live")
 			s.org.FourEyes = strings.Contains(modes, "four-eyes")
+			if strings.Contains(modes, "drills") {
+				s.org.Drills.Terminal = "#drills"
+			}
 			withPage := strings.Contains(modes, "page")
 			s.fresh = strings.Contains(modes, "new")
 			if strings.Contains(modes, "twelve") {

@@ -25,6 +25,15 @@ func (k Key) Platform() string {
 	return name
 }
 
+// DrillPrefix begins the names of platforms on which people practise at the real screens.
+const DrillPrefix = "drill-"
+
+// Real returns the key of the setting that people look at in a drill. It reports false for any other key.
+func (k Key) Real() (Key, bool) {
+	real, ok := strings.CutPrefix(string(k), DrillPrefix)
+	return Key(real), ok
+}
+
 // Value is what a resource is set to. Two values are the same when their Raw bytes are; people see Text.
 type Value struct {
 	Raw  []byte `json:"raw"`

@@ -544,7 +544,11 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	c.Facts = facts(r.Steps, func(st change.Step) card.Fact {
 		f := stepFact(st)
 		if a, flag := o.asked[st.Key]; flag && st.State == change.IsSet {
-			f.Note += "; " + askedWord(a, st.At, o.now)
+			if f.Note += "; "; o.Drill {
+				f.Note += "in a drill its page is taken to ask"
+				return f
+			}
+			f.Note += askedWord(a, st.At, o.now)
 		}
 		return f
 	})

@@ -15,11 +15,11 @@ import (
 
 // verbs are the words after /outage that are no words of the playbook.
 func verbs() []string {
-	return []string{"status", "restore", "extend", "handover", "take", "abandon", "note", "history", "ready", "help"}
+	return []string{"status", "restore", "extend", "handover", "take", "abandon", "note", "history", "ready", "drill", "help"}
 }
 
 // later are words that people try and that have no meaning yet.
-func later() []string { return []string{"drill", "report", "page"} }
+func later() []string { return []string{"report", "page"} }
 
 // command decides what typed words mean. There is an answer to everything.
 func (s *Service) command(ctx context.Context, b *batch, c Command) error {
@@ -27,8 +27,8 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 	e := b.event
 	say := func(c card.Card) { b.post(Show{Message: "note:" + b.id(), Place: private(e), Card: c}) }
 	if len(c.Words) == 0 {
-		if len(e.Desk.Open) > 0 {
-			say(withPages(statusCard(s.policy, e.Desk.Open), s.policy, e))
+		if open := e.Desk.shown(e.By.ID); len(open) > 0 {
+			say(withPages(statusCard(s.policy, open), s.policy, e))
 		}
 		if w := e.Desk.Walk; w != nil {
 			say(s.continueCard(ctx, *w))
@@ -42,7 +42,7 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 		say(helpCard())
 		return nil
 	case "status":
-		say(withPages(statusCard(s.policy, e.Desk.Open), s.policy, e))
+		say(withPages(statusCard(s.policy, e.Desk.shown(e.By.ID)), s.policy, e))
 		if w := e.Desk.Walk; w != nil {
 			say(s.continueCard(ctx, *w))
 		}
@@ -50,6 +50,8 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 	case "ready":
 		s.ready(ctx, b, Action{Verb: readyVerb, Arg: strings.ToLower(strings.Join(rest, " "))}, nil)
 		return nil
+	case "drill":
+		return s.drill(ctx, b, rest, say)
 	case "history":
 		say(historyCard(s.policy, e, rest))
 		return nil
@@ -131,35 +133,41 @@ var outageID = regexp.MustCompile(`^(?i)(voice|chat|sms|social|email|login)-[0-9
 // which finds the outage that is meant: named, or of this thread, or the only one. One that was named and is not open
 // is over: another one is never meant instead.
 func which(e Event, verb string, rest []string) (o *Outage, left []string, others []Outage, over string) {
+	all, meant := slices.Concat(e.Desk.Open, e.Desk.Drills), e.Desk.Open
+	if len(meant) == 0 { // a drill is meant only where nothing is really open
+		meant = e.Desk.mine(e.By.ID)
+	}
 	if len(rest) > 0 {
-		var same []int // of the channel that is named; a note may begin with any word
-		for i, o := range e.Desk.Open {
+		for i, o := range all {
 			if strings.EqualFold(o.ID, rest[0]) {
-				return &e.Desk.Open[i], rest[1:], nil, ""
+				return &all[i], rest[1:], nil, ""
 			}
+		}
+		var same []int // of the channel that is named; a note may begin with any word
+		for i, o := range meant {
 			if strings.EqualFold(o.Channel, rest[0]) && verb != "note" {
 				same = append(same, i)
 			}
 		}
 		if len(same) == 1 {
-			return &e.Desk.Open[same[0]], rest[1:], nil, ""
+			return &meant[same[0]], rest[1:], nil, ""
 		}
 		if outageID.MatchString(rest[0]) {
 			return nil, rest, nil, rest[0]
 		}
 	}
-	for i, o := range e.Desk.Open {
+	for i, o := range all {
 		if e.Place.Thread != "" && e.Place.Thread == HomeMessage+o.ID {
-			return &e.Desk.Open[i], rest, nil, ""
+			return &all[i], rest, nil, ""
 		}
 	}
 	if id, ok := strings.CutPrefix(e.Place.Thread, HomeMessage); ok {
 		return nil, rest, nil, id
 	}
-	if len(e.Desk.Open) == 1 {
-		return &e.Desk.Open[0], rest, nil, ""
+	if len(meant) == 1 {
+		return &meant[0], rest, nil, ""
 	}
-	return nil, rest, e.Desk.Open, ""
+	return nil, rest, meant, ""
 }
 
 func whichCard(verb, text string, open []Outage) card.Card {
@@ -216,18 +224,38 @@ func statusCard(p Policy, open []Outage) card.Card {
 	if len(open) == 0 {
 		return card.Card{Tone: card.Done, Title: "Nothing is open"}
 	}
-	c := card.Card{Tone: card.Warning, Title: fmt.Sprintf("%d open", len(open))}
+	drills := 0
+	for _, o := range open {
+		if o.Drill {
+			drills++
+		}
+	}
+	c := card.Card{Tone: card.Warning, Title: fmt.Sprintf("%d open", len(open)-drills)}
+	switch {
+	case drills == len(open):
+		c.Tone, c.Title = card.Done, "Nothing is open but a drill"
+	case drills > 0:
+		c.Title += ", and a drill"
+	}
 	for i, o := range open {
 		if i == card.MaxFacts-1 && len(open) > card.MaxFacts {
 			c.Facts = append(c.Facts, card.Fact{Name: fmt.Sprintf("and %d more", len(open)-i)})
 			break
 		}
-		c.Facts = append(c.Facts, card.Fact{Name: capital(o.Channel) + " – " + o.Leaf.Title, Note: "since " + card.Day(o.Began) + ". " + whenWord(p, o) + " (" + o.ID + ")"})
+		c.Facts = append(c.Facts, card.Fact{Name: drillMark(o) + capital(o.Channel) + " – " + o.Leaf.Title, Note: "since " + card.Day(o.Began) + ". " + whenWord(p, o) + " (" + o.ID + ")"})
 		if i < card.MaxButtons {
 			c.Buttons = append(c.Buttons, card.Button{Label: card.Shorten("Look: "+capital(o.Channel)+" "+o.ID, card.MaxLabel), Action: Action{Outage: o.ID, Verb: "look"}.Encode()})
 		}
 	}
 	return c
+}
+
+// drillMark stands before a drill among others.
+func drillMark(o Outage) string {
+	if o.Drill {
+		return "DRILL "
+	}
+	return ""
 }
 
 func helpCard() card.Card {
@@ -243,6 +271,7 @@ func helpCard() card.Card {
 			{Name: "/outage note …", Note: "a line for the timeline"},
 			{Name: "/outage abandon … why", Note: "give up the way back, by name, with a reason"},
 			{Name: "/outage history 12 Nov", Note: "what happened on a day"},
+			{Name: "/outage drill chat late", Note: "practise it: nothing is saved, and nobody else is told"},
 			{Name: "/outage ready", Note: "what an outage needs, and whether it is there"},
 		},
 		Notes: []string{"Nothing is changed before you have seen every setting before → after and said yes."},
@@ -277,7 +306,7 @@ func historyCard(p Policy, e Event, words []string) card.Card {
 			how = endWord(o)
 		}
 		if len(c.Facts) < card.MaxFacts {
-			c.Facts = append(c.Facts, card.Fact{Name: capital(o.Channel) + " – " + o.Leaf.Title, Note: card.Day(o.Began) + ", " + o.Owner.Name + ". " + how + " (" + o.ID + ")"})
+			c.Facts = append(c.Facts, card.Fact{Name: drillMark(o) + capital(o.Channel) + " – " + o.Leaf.Title, Note: card.Day(o.Began) + ", " + o.Owner.Name + ". " + how + " (" + o.ID + ")"})
 		}
 	}
 	if len(c.Facts) == 0 {

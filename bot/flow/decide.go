@@ -301,8 +301,8 @@ func (s *Service) inThread(ctx context.Context, e *Event) error {
 func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 	var d Desk
 	var err error
-	if d.Open, err = s.store.Open(ctx); err != nil {
-		return d, fmt.Errorf("list open outages: %w", err)
+	if err = s.opened(ctx, s.store, &d); err != nil {
+		return d, err
 	}
 	d.Works, d.Why = s.store.Healthy(ctx)
 	if d.Pages, err = s.sights(ctx); err != nil {
@@ -347,6 +347,16 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 	return d, err
 }
 
+// opened lays out what is open.
+func (s *Service) opened(ctx context.Context, from Store, d *Desk) error {
+	open, err := from.Open(ctx)
+	if err != nil {
+		return fmt.Errorf("list open outages: %w", err)
+	}
+	d.apart(open)
+	return nil
+}
+
 // held says who holds settings. Whose outage began since the open ones were listed is looked up again: a person is told
 // of it by name.
 func (s *Service) held(ctx context.Context, d *Desk, asked []change.Key) error {
@@ -355,11 +365,11 @@ func (s *Service) held(ctx context.Context, d *Desk, asked []change.Key) error {
 		return err
 	}
 	for _, id := range d.Held {
-		if slices.ContainsFunc(d.Open, func(o Outage) bool { return o.ID == id }) {
+		if slices.ContainsFunc(d.Open, func(o Outage) bool { return o.ID == id }) || slices.ContainsFunc(d.Drills, func(o Outage) bool { return o.ID == id }) {
 			continue
 		}
-		if d.Open, err = s.far.Open(ctx); err != nil {
-			return fmt.Errorf("list open outages: %w", err)
+		if err = s.opened(ctx, s.far, d); err != nil {
+			return err
 		}
 		d.Held, err = s.far.Holders(ctx, asked) // it may have ended by now
 		return err
@@ -398,7 +408,7 @@ func (s *Service) onWalk(ctx context.Context, b *batch, id string) error {
 			return err
 		}
 		if len(b.event.Desk.Held) > 0 { // the holder may have begun since the desk was laid out
-			if b.event.Desk.Open, err = s.store.Open(ctx); err != nil {
+			if err = s.opened(ctx, s.store, &b.event.Desk); err != nil {
 				return err
 			}
 		}
@@ -428,7 +438,7 @@ func (s *Service) treeOf(ctx context.Context, version string) (tree.Tree, error)
 
 // stepWalk lets the walk of the batch decide and takes its effects in.
 func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
-	if s.policy.FourEyes {
+	if s.policy.FourEyes && !b.walk.Value.Drill {
 		n, _ := t.Node(b.walk.Value.at())
 		b.event.Desk.Asker = s.who(ctx, Person{Account: b.walk.Value.By.Account, Member: true})
 		b.event.Desk.Outside = s.outside(ctx, Outage{Channel: n.Channel, Home: b.walk.Value.Place}, b.event)
@@ -441,7 +451,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 	b.walk.Value = next
 	b.save.Walk = b.walk
 	b.save.Playbook = s.playbookOf(next)
-	if next.Stage == Over || len(next.Path) > 1 {
+	if !next.Drill && (next.Stage == Over || len(next.Path) > 1) { // a drill is nothing to come back to
 		b.save.Current = &Current{Person: next.By.ID, Walk: next.ID}
 		if next.Stage == Over {
 			b.save.Current.Walk = ""
@@ -491,6 +501,9 @@ func (s *Service) start(ctx context.Context, b *batch, t tree.Tree, f Start) err
 		return err
 	}
 	leaf, _ := t.Node(w.at())
+	if b.outage.Version != 0 && b.outage.Value.Drill != w.Drill {
+		return fmt.Errorf("%w: walk %s: a drill and an outage are kept apart", errUndecided, w.ID)
+	}
 	if b.outage.Value.Ended != nil { // it ended while somebody was adding to it
 		w.Outage, w.Join = shortID(leaf.Channel+"-", w.ID), ""
 		if err := s.load(ctx, b, w.Outage); err != nil {
@@ -509,7 +522,7 @@ func (s *Service) start(ctx context.Context, b *batch, t tree.Tree, f Start) err
 			continue
 		}
 		var before *change.Value
-		if p, err := s.platforms.For(st.Key); err == nil && text != "" {
+		if p, err := s.every.For(st.Key); err == nil && text != "" {
 			before = new(valueOf(p.Guide(st.Key, st.Want), text))
 		}
 		next, err := r.With(st.Key, func(st change.Step) (change.Step, error) {
@@ -601,13 +614,14 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 		case Know:
 			b.learn(f.Key, f.Word)
 		case Nudge:
-			for _, o := range e.Desk.Open {
-				if o.ID != next.ID {
+			for _, o := range slices.Concat(e.Desk.Open, e.Desk.Drills) {
+				if o.ID != next.ID && (o.Drill || !next.Drill) { // a drill moves nothing real
 					n := Event{ID: b.id() + "/" + o.ID, At: e.At, What: Stepped{Outage: o.ID}}
 					b.save.Work = append(b.save.Work, Work{ID: n.ID, Event: &n, After: e.At.Add(takeover)})
 				}
 			}
 		case Enter:
+			f.Drill = next.Drill
 			if err := s.newWalk(ctx, b, s.tree.Path(f.At), f); err != nil {
 				return err
 			}
@@ -634,7 +648,7 @@ type asker interface {
 func (s *Service) asked(ctx context.Context, steps []change.Step) map[change.Key]Asked {
 	out := map[change.Key]Asked{}
 	for _, st := range steps {
-		if p, err := s.platforms.For(st.Key); err == nil && st.Way == change.Flag {
+		if p, err := s.every.For(st.Key); err == nil && st.Way == change.Flag {
 			out[st.Key] = askedOf(ctx, p, st.Key)
 		}
 	}
@@ -662,7 +676,7 @@ func (s *Service) guides(r change.Record) map[change.Key]change.Guide {
 		if st.Back && st.Before != nil {
 			want = st.Before.Value
 		}
-		if p, err := s.platforms.For(st.Key); err == nil {
+		if p, err := s.every.For(st.Key); err == nil {
 			out[st.Key] = p.Guide(st.Key, want)
 		}
 	}
@@ -681,7 +695,7 @@ func (s *Service) newWalk(ctx context.Context, b *batch, path []string, f Enter)
 		path = []string{s.tree.Start()}
 	}
 	w := NewWalk(s.tree, path, b.event)
-	w.Join, w.Joined = f.Join, f.Join != ""
+	w.Join, w.Joined, w.Drill = f.Join, f.Join != "", f.Drill
 	if f.Join != "" {
 		w.Inputs.Since = b.outage.Value.Since
 	}
@@ -704,7 +718,7 @@ func (s *Service) seal(ctx context.Context, b *batch) error {
 		b.save.Record = &b.record
 		for _, st := range r.Steps {
 			old, had := b.before.Step(st.Key)
-			if w, ok := change.Taught(old, st); ok {
+			if w, ok := change.Taught(old, st); ok && !b.outage.Value.Drill {
 				b.learn(st.Key, w)
 			}
 			switch held := had && old.Open(); {
@@ -712,6 +726,9 @@ func (s *Service) seal(ctx context.Context, b *batch) error {
 				b.save.Lock = append(b.save.Lock, st.Key)
 			case !st.Open() && held:
 				b.save.Free = append(b.save.Free, st.Key)
+				if b.outage.Value.Drill { // it leaves nothing behind
+					break
+				}
 				if b.save.Left == nil {
 					b.save.Left = map[change.Key]*change.LeftBehind{}
 				}
@@ -745,7 +762,7 @@ func (s *Service) copyOut(ctx context.Context, b *batch) error {
 		}
 		return string(st.Before.Value.Raw) + nanos(st.Before.At)
 	}
-	if !slices.ContainsFunc(b.record.Value.Steps, func(st change.Step) bool {
+	if b.outage.Value.Drill || !slices.ContainsFunc(b.record.Value.Steps, func(st change.Step) bool {
 		old, _ := b.before.Step(st.Key)
 		return st.Before != nil && known(st) != known(old)
 	}) {

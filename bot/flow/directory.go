@@ -111,7 +111,7 @@ func (s *Service) outside(ctx context.Context, o Outage, e Event) map[string]boo
 	}
 	for platform := range s.directories {
 		places = append(places, s.policy.routed(channel, platform)...)
-		places = append(places, s.policy.inside(platform))
+		places = append(places, s.policy.inside(platform), s.policy.Drills.on(platform))
 	}
 	out := map[string]bool{}
 	for _, p := range places {

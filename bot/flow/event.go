@@ -59,7 +59,8 @@ type Event struct {
 
 // Desk is what lies on the desk beside an event: the other documents that a decision looks at.
 type Desk struct {
-	Open    []Outage                         // open outages, oldest first
+	Open    []Outage                         // open outages, oldest first; for a drill with the drills
+	Drills  []Outage                         // open drills
 	Past    []Outage                         // ended ones, oldest first; only for History
 	Walk    *Walk                            // the walk that the person is in the middle of; nil: none
 	Held    map[change.Key]string            // which open outage holds a resource of this event
@@ -184,6 +185,7 @@ type List struct {
 	Inputs  map[string]string `json:"inputs,omitzero"`
 	From    time.Time         `json:"from"`
 	Until   time.Time         `json:"until"`
+	Drill   bool              `json:"drill,omitzero"`
 }
 
 // Read asks for present values; the answer is Readings with the same For.
@@ -246,6 +248,7 @@ type Enter struct {
 	At       string   // the node to begin at …
 	Words    []string // … or words that lead to it
 	Until    time.Time
+	Drill    bool      // to practise
 	Incident string    // the incident that it comes from
 	Since    time.Time // when that began
 }

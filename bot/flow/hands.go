@@ -199,6 +199,9 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 	}
 	if note := pick(change.Planned); len(note) > 0 {
 		c.Title = card.Shorten("Before you click: what does "+screen+" show?", card.MaxTitle)
+		if s.o.Drill {
+			c.Title = card.Shorten("Open "+screen+", read it, do NOT save. What does it show?", card.MaxTitle)
+		}
 		c.Text = []string{s.e.Desk.Guide[note[0].Key].Path + ". " + s.e.Desk.Guide[note[0].Key].Question}
 		known := true
 		for _, st := range note {
@@ -235,7 +238,11 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 		return c
 	}
 	g := s.e.Desk.Guide[click[0].Key]
+	saved := "Saved"
 	c.Title = card.Shorten(h.Name+", now click in "+screen, card.MaxTitle)
+	if s.o.Drill {
+		c.Title, saved = card.Shorten(h.Name+", look where you would click in "+screen+". Do NOT save", card.MaxTitle), "Seen; nothing was saved"
+	}
 	c.Text = []string{g.Path}
 	if g.Warning != "" {
 		c.Text = append(c.Text, g.Warning)
@@ -259,7 +266,7 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 		out = append([]card.Button{s.handButton("copy", screen, "Copy the text…", card.Plain, true)}, out...)
 	}
 	c.Buttons = append([]card.Button{
-		withState(s.handButton("saved", screen, "Saved", card.Primary, false), heldState(mine)),
+		withState(s.handButton("saved", screen, saved, card.Primary, false), heldState(mine)),
 		s.handButton("other", screen, "It shows something else…", card.Plain, true),
 	}, out...)
 	return c
@@ -483,6 +490,10 @@ func (s *stepping) saved(screen string, mine []change.Step) {
 	}
 	if len(done) == 0 {
 		s.tell(card.Card{Title: "There was nothing to save yet", Text: []string{"Please note first what " + screen + " shows."}})
+		return
+	}
+	if s.o.Drill {
+		s.note("saved", "%s: seen, and nothing saved, says %s", names(done), by)
 		return
 	}
 	s.note("saved", "%s: saved, says %s", names(done), by)

@@ -42,6 +42,7 @@ type Outage struct {
 	Offered  *Person   `json:"offered,omitzero"`   // asked to take it over; nil: nobody
 	Since    time.Time `json:"since"`              // customers are hit since
 	Began    time.Time `json:"began"`              // declared
+	Walked   time.Time `json:"walked,omitzero"`    // somebody began to look
 	Deadline time.Time `json:"deadline,omitzero"`  // zero: nothing was changed
 	Rung     int       `json:"rung,omitzero"`      // the next rung of the ladder …
 	LadderAt time.Time `json:"ladder_at,omitzero"` // … and when it is given
@@ -85,6 +86,9 @@ type Told struct {
 	Phase change.Phase            `json:"phase,omitzero"`
 	Asked map[change.Key]string   `json:"asked,omitzero"` // the question open for a step
 	Drift map[change.Key][]string `json:"drift,omitzero"` // values found by settle checks
+	First time.Time               `json:"first,omitzero"` // when customers first noticed …
+	All   time.Time               `json:"all,omitzero"`   // … and all that was confirmed had its effect
+	Kept  string                  `json:"kept,omitzero"`  // what became of the values that were read in a drill
 	Looks []string                `json:"looks,omitzero"` // screens at which somebody was asked to look as a customer
 	Hands []Busy                  `json:"hands,omitzero"` // whose card shows something to do
 
@@ -139,10 +143,24 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 	if e.Desk.Works {
 		o.careful = e.Desk.Why
 	}
-	s := stepping{policy: p, o: o, r: r, e: e}
+	attests := e.By.Responder || e.By.Admin
+	begun, _ := e.What.(Begun)
+	drill := o.Drill || begun.Walk.Drill
+	if drill {
+		p, e = p.drilling(), e.drilling()
+	}
+	s := stepping{policy: p, o: o, r: r, e: e, attests: attests}
+	if s.overtaken() { // whatever it was that happened
+		if _, ok := e.What.(Press); ok {
+			s.tell(card.Card{Title: headline(s.o, s.r), Text: []string{"This drill is over: " + s.o.Ended.Reason + ". Nothing was changed by your press."}})
+		}
+		s.withHome()
+		return s.o, marked(s.out), nil
+	}
 	switch what := e.What.(type) {
 	case Begun:
 		s.begun(what)
+		s.overtaken()
 	case Stepped:
 		s.stepped()
 	case Press:
@@ -163,15 +181,24 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 	if s.o.ID != "" && s.e.Desk.Outside[s.o.Home.Lane()] {
 		s.moveOut()
 	}
-	if s.changed { // first, so that what goes to its thread finds it
-		homes := []Effect{Show{Message: s.home(), Place: s.o.Home, Card: homeCard(p, s.o, s.r)}}
-		for _, place := range s.o.Routed {
-			homes = append(homes, Show{Message: s.home(), Place: place, Card: routedCard(p, s.o, s.r, place)})
-		}
-		s.out = append(homes, s.out...)
-	}
+	s.withHome()
 	s.mirror()
+	if drill {
+		s.out = marked(s.out)
+	}
 	return s.o, s.out, nil
+}
+
+// withHome shows the outage's message where it has something new to say: first, so that what goes to its thread finds it.
+func (s *stepping) withHome() {
+	if !s.changed {
+		return
+	}
+	homes := []Effect{Show{Message: s.home(), Place: s.o.Home, Card: homeCard(s.policy, s.o, s.r)}}
+	for _, place := range s.o.Routed {
+		homes = append(homes, Show{Message: s.home(), Place: place, Card: routedCard(s.policy, s.o, s.r, place)})
+	}
+	s.out = append(homes, s.out...)
 }
 
 // mirror shows what goes to the outage's thread in its threads on the other chat platforms too: whoever is there can
@@ -212,6 +239,7 @@ type stepping struct {
 	e       Event
 	out     []Effect
 	changed bool // the home message has something new to say
+	attests bool // the person may say what a setting is in peace time: by their own right, not a drill's
 }
 
 func (s *stepping) do(e ...Effect) { s.out = append(s.out, e...) }
@@ -276,12 +304,16 @@ func (s *stepping) begun(b Begun) {
 			asked: s.o.asked, careful: s.o.careful,
 			Schema: outageSchema, ID: w.Outage, Channel: leaf.Channel, Leaf: leaf, Playbook: w.Playbook, Owner: w.By,
 			Since: w.Inputs.Since, Began: s.e.At, Todos: b.Todos, Message: w.Inputs.Message,
-			Asking: Asking{Heard: s.e.At}, For: w.Inputs.For,
+			Asking: Asking{Heard: s.e.At}, For: w.Inputs.For, Walked: w.Began, Drill: w.Drill,
+		}
+		if w.Drill {
+			s.o.Todos = nil // no customer was kept waiting
+			s.do(Remind{drillTimer, s.e.At.Add(drillLife)})
 		}
 		s.moveIn(w.Place)
 		s.note("begun", "%s", leaf.Title)
 		s.linkOpen(w.Incident)
-		if leaf.Channel == "login" {
+		if leaf.Channel == "login" || !w.Drill && slices.ContainsFunc(s.e.Desk.Drills, func(o Outage) bool { return o.Channel == leaf.Channel }) {
 			s.do(Nudge{})
 		}
 		if leaf.Kind == tree.Wait {
@@ -321,6 +353,10 @@ func (s *stepping) begun(b Begun) {
 // moveIn finds the outage's home, where all of it is shown, and the other places that show it. Where people of other
 // organisations read along is no home.
 func (s *stepping) moveIn(begun Place) {
+	if s.o.Drill {
+		s.moveInDrill(begun)
+		return
+	}
 	var ok bool
 	if s.o.Home, ok = s.policy.homeOf(s.o.Channel, begun, s.e.Desk.Outside); !ok {
 		s.o.Home = Place{Platform: begun.Platform, Person: s.o.Owner.Account}
@@ -353,7 +389,7 @@ func (s *stepping) moveOut() {
 	s.moveIn(Place{Platform: old.Platform})
 	if s.o.Home != old {
 		s.changed = true
-		if !slices.Contains(s.o.Routed, old) {
+		if !s.o.Drill && !slices.Contains(s.o.Routed, old) {
 			s.o.Routed = append(s.o.Routed, old) // it shows how it ends
 		}
 	}
@@ -387,7 +423,7 @@ func (s *stepping) deadline(at time.Time) {
 // afterHours asks, while the team works, who looks after a deadline at which it does not.
 func (s *stepping) afterHours() {
 	at := s.o.Deadline
-	if !s.policy.IsOpen(s.e.At) || s.policy.IsOpen(at) {
+	if s.o.Drill || !s.policy.IsOpen(s.e.At) || s.policy.IsOpen(at) {
 		return
 	}
 	deadline := strconv.FormatInt(at.Unix(), 10)
@@ -426,6 +462,7 @@ func (s *stepping) stepped() {
 	s.askMenus()
 	s.hands()
 	s.voiceInbox()
+	s.effects()
 	s.lookAgain()
 	phase := s.r.Phase()
 	before := s.o.Told.Phase
@@ -562,6 +599,11 @@ func (s *stepping) finish(how, who, reason string) {
 	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer, handsTimer, dayTimer} {
 		s.do(Remind{Timer: t})
 	}
+	if s.o.Drill {
+		s.do(Remind{Timer: drillTimer})
+		s.result()
+		return
+	}
 	if how == "restored" {
 		s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
 	}
@@ -606,6 +648,7 @@ func (s *stepping) due(d Due) {
 		s.settle()
 		s.changed = len(s.o.asked) > 0 // somebody may have asked by now
 		s.voiceInbox()
+		s.effects()
 		s.lookAgain()
 		return
 	}
@@ -637,6 +680,8 @@ func (s *stepping) due(d Due) {
 	case dayTimer:
 		s.midnight()
 		s.changed = true
+	case drillTimer:
+		s.endDrill("it was " + words(s.e.At.Sub(s.o.Began)) + " old")
 	}
 }
 
@@ -651,7 +696,7 @@ func (s *stepping) left() {
 			s.note("gave back", "%s: %s can no longer act here; it is free again", stepName(st), who)
 		}
 	}
-	if !s.r.Open() || !s.e.Desk.Gone[s.o.Owner.ID] {
+	if !s.r.Open() || s.o.Drill || !s.e.Desk.Gone[s.o.Owner.ID] {
 		return
 	}
 	platform, _, _ := strings.Cut(s.o.Owner.Account, ":")

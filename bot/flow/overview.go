@@ -37,6 +37,9 @@ func (s *Service) Overview(ctx context.Context, by Person) []card.Card {
 		zerolog.Ctx(ctx).Error().Err(err).Msg("no overview")
 		return []card.Card{{Tone: card.Trouble, Title: "I cannot remember for you right now", Text: []string{"What is open cannot be shown. Please try again in a minute."}}}
 	}
+	var d Desk
+	d.apart(open)
+	open = d.shown(by.ID)
 	may := "You may look and practise. Confirming and restoring is for " + list(at(s.policy.responders())) + "."
 	if by.Responder {
 		may = "You may confirm a change, restore, extend and take over."

@@ -23,6 +23,7 @@ type Policy struct {
 	Backup           string            `yaml:"backup" jsonschema_description:"Who is named when the owner does not answer."`
 	Channels         []Route           `yaml:"channels" jsonschema_description:"Where outages are posted; the first that fits a channel is its home."`
 	Inside           Route             `yaml:"inside" jsonschema_description:"Where the work goes when a routed channel is shared with another organisation."`
+	Drills           Route             `yaml:"drills" jsonschema_description:"A channel for drills. Left out: only who starts one sees it."`
 	Surfaces         []string          `yaml:"-"` // the chat platforms that are set up; none: the one that an outage begins on
 	VoiceInbox       VoiceInbox        `yaml:"voice_inbox" jsonschema_description:"Who answers the default Voice inbox: told when voicemails begin to arrive there, and at the end."`
 	Deadline         config.Duration   `yaml:"deadline" jsonschema_description:"How long after a change the owner is asked to restore it (default 4h)."`

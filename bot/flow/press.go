@@ -50,6 +50,9 @@ func (s *stepping) press(p Press) {
 	case "todo":
 		s.ticked(a.Arg)
 		return
+	case keepValues, forgetValues:
+		s.keep(a)
+		return
 	}
 	if s.e.By.ID == s.offered() && (a.Verb == "accept-handover" || a.Verb == "decline-handover") {
 		s.handed(a.Verb == "accept-handover")
@@ -440,6 +443,10 @@ func (s *stepping) abandon(reason string, sure bool) {
 			},
 		}
 		s.tell(c)
+		return
+	}
+	if s.o.Drill {
+		s.endDrill("given up by " + s.e.By.Name + ", " + reason)
 		return
 	}
 	for _, st := range s.r.Steps {

@@ -439,6 +439,9 @@ func readyCard(p Policy, all []need, title string, e Event, only bool) card.Card
 	if slices.Contains(open, aboutPage) {
 		add(Action{Arg: aboutPage}, "How to subscribe")
 	}
+	if slices.Contains(open, aboutDrill) {
+		c.Buttons = append(c.Buttons, card.Button{Label: "Start a drill", Action: Begin("drill")})
+	}
 	add(Action{Arg: "again"}, "Look again")
 	add(Action{Arg: "playbook"}, "What the playbook says")
 	return c

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -34,7 +35,9 @@ type Service struct {
 	policy      Policy
 	tree        tree.Tree
 	playbook    []byte
-	platforms   change.Platforms
+	platforms   change.Platforms // of the real company
+	drills      change.Platforms // to practise on
+	every       change.Platforms // both
 	engine      change.Engine
 	directories map[string]Directory
 	routing     incident.Routing
@@ -62,6 +65,7 @@ type Config struct {
 	Playbook    []byte // the bytes that Tree was parsed from
 	Tree        tree.Tree
 	Platforms   change.Platforms
+	Drills      change.Platforms     // to practise on, under other names; nil: nobody can
 	Directories map[string]Directory // by chat platform; one without has only the people of the policy
 	Routing     incident.Routing     // the status pages, and whom they concern
 	Pages       Pages                // reads them; nil: nobody does
@@ -78,9 +82,14 @@ func New(c Config) *Service {
 	if c.Lease == 0 {
 		c.Lease = ClaimFor
 	}
+	every := maps.Clone(c.Drills)
+	if every == nil {
+		every = change.Platforms{}
+	}
+	maps.Copy(every, c.Platforms)
 	return &Service{
 		store: c.Store, far: c.Store, memory: &memory{}, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
-		directories: c.Directories, routing: c.Routing, pages: c.Pages, alone: c.Alone, platforms: c.Platforms, engine: change.Engine{Platforms: c.Platforms}, wake: c.Wake, lease: c.Lease,
+		directories: c.Directories, routing: c.Routing, pages: c.Pages, alone: c.Alone, platforms: c.Platforms, drills: c.Drills, every: every, engine: change.Engine{Platforms: every}, wake: c.Wake, lease: c.Lease,
 	}
 }
 
@@ -255,8 +264,12 @@ func (s *Service) find(ctx context.Context, id string, t Task) Event {
 
 func (s *Service) list(ctx context.Context, l List) Catalogue {
 	var c Catalogue
-	for _, name := range sortedNames(s.platforms) {
-		p := s.platforms[name]
+	platforms := s.platforms
+	if l.Drill {
+		platforms = s.drills
+	}
+	for _, name := range sortedNames(platforms) {
+		p := platforms[name]
 		all, err := p.Resources(ctx)
 		if err != nil {
 			zerolog.Ctx(ctx).Warn().Err(err).Str("platform", name).Msg("settings cannot be listed")
@@ -290,7 +303,9 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 			c.Plan = append(c.Plan, steps...)
 		}
 	}
-	c.Menus = s.unpublished(ctx, menusOf(c.Plan))
+	if !l.Drill { // nobody is sent to it
+		c.Menus = s.unpublished(ctx, menusOf(c.Plan))
+	}
 	return c
 }
 
@@ -314,30 +329,36 @@ func (s *Service) known(ctx context.Context, all []change.Resource) ([]change.Re
 	var keys []change.Key
 	for _, r := range all {
 		if r.Way == change.Guided {
-			keys = append(keys, r.Key)
+			keys = append(keys, real(r.Key))
 		}
 	}
-	said, err := s.store.Words(ctx, keys)
+	words, err := s.store.Words(ctx, keys)
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("what people said of peace time cannot be read")
 		return all, nil
 	}
 	all = slices.Clone(all)
+	said := map[change.Key]change.Word{}
 	for i, r := range all {
-		w, ok := said[r.Key]
-		if !ok || !w.Newer(r.Known) {
-			delete(said, r.Key)
-			continue
+		if w, ok := words[real(r.Key)]; ok && r.Way == change.Guided && w.Newer(r.Known) {
+			all[i].Known, said[r.Key] = &w.Value, w
 		}
-		all[i].Known = &w.Value
 	}
 	return all, said
+}
+
+// real is the setting that people look at: in a drill too.
+func real(k change.Key) change.Key {
+	if real, ok := k.Real(); ok {
+		return real
+	}
+	return k
 }
 
 func (s *Service) read(ctx context.Context, t Task) Readings {
 	r := Readings{For: t.Read.For, By: t.By, Place: t.Place, Values: map[change.Key]change.Value{}, Errors: map[change.Key]string{}}
 	for _, k := range t.Read.Keys {
-		p, err := s.platforms.For(k)
+		p, err := s.every.For(k)
 		if err == nil {
 			var v change.Value
 			if v, err = p.Read(ctx, k); err == nil {

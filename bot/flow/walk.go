@@ -46,6 +46,8 @@ type Walk struct {
 	ID        string            `json:"id"`
 	By        Person            `json:"by"`
 	Place     Place             `json:"place"`
+	Began     time.Time         `json:"began,omitzero"`
+	Drill     bool              `json:"drill,omitzero"`
 	Playbook  string            `json:"playbook"`      // version
 	Path      []string          `json:"path"`          // node ids; the last is where it stands
 	Card      int               `json:"card,omitzero"` // counts its messages: a new one where the old would not be seen
@@ -81,7 +83,7 @@ type Inputs struct {
 // NewWalk begins a walk at a node of t. Its id comes from the event's, so that the same event makes the same walk.
 func NewWalk(t tree.Tree, path []string, e Event) Walk {
 	return Walk{
-		Schema: walkSchema, ID: shortID("w", e.ID), By: e.By, Place: private(e), Playbook: t.Version(),
+		Schema: walkSchema, ID: shortID("w", e.ID), By: e.By, Place: private(e), Began: e.At, Playbook: t.Version(),
 		Path: path, Stage: Choosing, Last: e.At,
 	}
 }
@@ -114,6 +116,9 @@ func (w Walk) until(p Policy, now time.Time) time.Time {
 // StepWalk decides what an event means for a walk. It does no I/O and reads no clock: the same walk and event give the
 // same answer.
 func StepWalk(p Policy, t tree.Tree, w Walk, e Event) (Walk, []Effect, error) {
+	if w.Drill {
+		p, e = p.drilling(), e.drilling()
+	}
 	s := walking{policy: p, tree: t, w: w, e: e}
 	switch what := e.What.(type) {
 	case Command:
@@ -130,6 +135,9 @@ func StepWalk(p Policy, t tree.Tree, w Walk, e Event) (Walk, []Effect, error) {
 		return w, nil, fmt.Errorf("walk %s: %T is no event of a walk", w.ID, what)
 	}
 	s.leftSecond(w)
+	if w.Drill {
+		s.out = marked(s.out)
+	}
 	return s.w, s.out, nil
 }
 
@@ -174,6 +182,10 @@ func (s *walking) enter() {
 	n := s.node()
 	s.w.Stage = Choosing
 	s.do(Audit{What: "walked to", Data: map[string]string{"node": n.ID}})
+	if o, ok := s.leafBusy(n); ok {
+		s.end("a real outage of "+n.Channel+" is open", noDrillCard(o))
+		return
+	}
 	if o, ok := s.open(n); ok && !s.w.Joined {
 		s.show(func() card.Card { return alreadyOpen(s.w, n, o) })
 		return
@@ -190,8 +202,16 @@ func (s *walking) enter() {
 			s.look()
 			return
 		}
-		s.show(func() card.Card { return waitCard(s.policy, s.w, n, s.e) })
+		s.show(func() card.Card { return s.practised(waitCard(s.policy, s.w, n, s.e)) })
 	}
+}
+
+// practised is a card on which somebody may confirm.
+func (s *walking) practised(c card.Card) card.Card {
+	if s.w.Drill {
+		return practising(c)
+	}
+	return c
 }
 
 // open is the running outage of a branch.
@@ -215,7 +235,7 @@ func (s *walking) look() {
 	s.w.Turn++
 	s.w.Last = s.e.At
 	s.do(Remind{endTimer, s.e.At.Add(walkLife)}, Remind{slowTimer, s.e.At.Add(slowAfter)}, List{
-		Actions: actions, Targets: s.w.Inputs.Targets, ByHand: s.w.Inputs.ByHand, From: s.e.At, Until: s.w.until(s.policy, s.e.At),
+		Actions: actions, Targets: s.w.Inputs.Targets, ByHand: s.w.Inputs.ByHand, From: s.e.At, Until: s.w.until(s.policy, s.e.At), Drill: s.w.Drill,
 		Inputs: map[string]string{"message": s.message()},
 	})
 }
@@ -402,9 +422,9 @@ func (s *walking) preview(note string) {
 	n := s.node()
 	s.show(func() card.Card {
 		if n.Kind == tree.Wait {
-			return waitCard(s.policy, s.w, n, s.e)
+			return s.practised(waitCard(s.policy, s.w, n, s.e))
 		}
-		return confirmCard(s.policy, s.w, n, s.e, note)
+		return s.practised(confirmCard(s.policy, s.w, n, s.e, note))
 	})
 }
 
@@ -608,6 +628,11 @@ func (s *walking) begin(what Start) {
 	where := "here"
 	if home := s.policy.Home(s.node().Channel, s.w.Place.Platform).Channel; home != "" {
 		where = card.Channel(home)
+	}
+	if s.w.Drill {
+		if where = "your own messages"; s.policy.Drills.on(s.w.Place.Platform).Channel != "" {
+			where = card.Channel(s.policy.Drills.on(s.w.Place.Platform).Channel)
+		}
 	}
 	s.w.Plan = nil
 	c := card.Card{

@@ -275,6 +275,8 @@ func endWord(o Outage) string {
 		return "Over " + card.Clock(o.Ended.At) + ": nothing was put back, everything is left as it is, by name. It took " + took
 	case "works":
 		return "Works again, says " + o.Ended.By + " " + card.Clock(o.Ended.At) + ". It took " + took
+	case "drill":
+		return "Over " + card.Clock(o.Ended.At) + ": " + o.Ended.Reason
 	case "abandoned":
 		return "Given up by " + o.Ended.By + " " + card.Clock(o.Ended.At) + ", settings left as they are: " + o.Ended.Reason
 	}

@@ -178,6 +178,9 @@ func (p *Platform) Guide(k change.Key, want change.Value) change.Guide {
 // Asked returns when a flag was last asked for and answered (zero: never), how often in the last five minutes, and how
 // often ever. The counts of other replicas are up to ten seconds old.
 func (p *Platform) Asked(ctx context.Context, k change.Key) (last time.Time, in5min, total int, err error) {
+	if p.name == DrillName { // nobody can: a page is imagined that asks all the time
+		return time.Now().Add(time.Millisecond), 1, 1, nil
+	}
 	if last, in5min, total, err = p.store.Asked(ctx, k); err != nil {
 		err = fmt.Errorf("who asked for %s: %w", k, err)
 	}
