@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"switchback/bot/card"
 	"switchback/bot/change"
@@ -188,38 +189,9 @@ func (s *server) start(c flow.Config) {
 // run serves until ctx ends, and returns when all is put away. A process that dies instead loses nothing: others, or
 // the next one, take up what it had.
 func (s *server) run(ctx context.Context, listener net.Listener) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var parts sync.WaitGroup
-	failed := make(chan error, 4)
-	part := func(do func(context.Context) error) {
-		parts.Go(func() {
-			if err := do(ctx); err != nil {
-				failed <- err
-				stop()
-			}
-		})
-	}
-	metrics := ops.New(s.sources())
-	if s.env.MetricsAddr != "" {
-		at, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.env.MetricsAddr)
-		if err != nil {
-			return fmt.Errorf("METRICS_ADDR: %w", err)
-		}
-		m := http.NewServeMux()
-		m.Handle("GET /metrics", metrics.Handler())
-		part(func(ctx context.Context) error {
-			return serveHTTP(ctx, &http.Server{Handler: m, ReadHeaderTimeout: headerIn}, at)
-		})
-	}
-	web := &http.Server{
-		Handler: handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Teams: s.teamsRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn, MaxHeaderBytes: maxHeader,
-		WriteTimeout: requestIn, IdleTimeout: idleFor, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
-	}
 	if err := s.flags.Refresh(ctx); err != nil { // so that the first who asks is not let through by mistake
 		s.log.Error().Err(err).Msg("what the flags say is not known yet; customers are let through")
 	}
-	part(func(ctx context.Context) error { s.flags.Run(ctx); return nil })
 	// Who asked is written down until nobody can ask any more, so its end comes after that of all parts.
 	counting, counted := context.WithCancel(context.WithoutCancel(ctx))
 	var writing sync.WaitGroup
@@ -231,29 +203,18 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 			s.log.Warn().Err(err).Msg("cards that an earlier process was sending come later")
 		}
 	}
-	part(s.worker.Run)
-	if s.slack != nil && s.env.SlackAppToken != "" {
-		part(s.slack.Connect)
+	parts, ctx := errgroup.WithContext(ctx) // the first that fails ends the others
+	for _, part := range s.parts(listener) {
+		parts.Go(func() error { return part(ctx) })
 	}
-	if s.env.RedisURL == "" {
-		part(func(ctx context.Context) error {
-			if err := store.Serve(ctx, s.env.DataDir, s.store, s.log); err != nil {
-				s.log.Warn().Err(err).Msg("no socket: bot outages and its like do not work while this runs")
-			}
-			return nil
-		})
-	}
-	part(func(ctx context.Context) error { return serveHTTP(ctx, web, listener) })
 	if err := s.service.Recover(ctx); err != nil { // its timers bring it back
 		s.log.Warn().Err(err).Msg("what an earlier process took in is taken up later")
 	}
-	part(func(ctx context.Context) error { s.watch(ctx); return nil })
 	<-ctx.Done()
 	s.log.Info().Msg("going: nothing new is taken in")
-	ended := make(chan struct{})
+	ended := make(chan error, 1)
 	go func() {
-		defer close(ended)
-		parts.Wait()
+		err := parts.Wait()
 		if s.slack != nil {
 			s.slack.Wait()
 		}
@@ -261,18 +222,54 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 			s.teams.Wait()
 		}
 		s.service.Wait()
+		ended <- err
 	}()
 	select {
-	case <-ended:
+	case err := <-ended:
+		return err
 	case <-time.After(endMost):
 		s.log.Warn().Msg("not all that was in hand was finished; it is taken up again")
-	}
-	select {
-	case err := <-failed:
-		return err
-	default:
 		return nil
 	}
+}
+
+// parts are what goes on at the same time, each until its context ends.
+func (s *server) parts(listener net.Listener) []func(context.Context) error {
+	metrics := ops.New(s.sources())
+	routes := handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Teams: s.teamsRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}
+	web := &http.Server{
+		Handler: routes.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn, WriteTimeout: requestIn, IdleTimeout: idleFor,
+		MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
+	}
+	out := []func(context.Context) error{
+		func(ctx context.Context) error { s.flags.Run(ctx); return nil },
+		s.worker.Run,
+		func(ctx context.Context) error { return serveHTTP(ctx, web, listener) },
+		func(ctx context.Context) error { s.watch(ctx); return nil },
+	}
+	if s.slack != nil && s.env.SlackAppToken != "" {
+		out = append(out, s.slack.Connect)
+	}
+	if s.env.RedisURL == "" {
+		out = append(out, func(ctx context.Context) error {
+			if err := store.Serve(ctx, s.env.DataDir, s.store, s.log); err != nil {
+				s.log.Warn().Err(err).Msg("no socket: bot outages and its like do not work while this runs")
+			}
+			return nil
+		})
+	}
+	if s.env.MetricsAddr != "" {
+		out = append(out, func(ctx context.Context) error {
+			at, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.env.MetricsAddr)
+			if err != nil {
+				return fmt.Errorf("METRICS_ADDR: %w", err)
+			}
+			m := http.NewServeMux()
+			m.Handle("GET /metrics", metrics.Handler())
+			return serveHTTP(ctx, &http.Server{Handler: m, ReadHeaderTimeout: headerIn}, at)
+		})
+	}
+	return out
 }
 
 // watch begins to read the status pages, once the store answers; their own timers go on with it.
