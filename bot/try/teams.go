@@ -65,7 +65,7 @@ func taken(d teamstest.Delivery, err error) error {
 	case d.TimedOut:
 		return errors.New("after ten seconds Teams gave up waiting for the bot")
 	case d.Attempts > 0 && (d.Status < 200 || d.Status >= 300):
-		return errors.New("Teams was unable to reach the app: the bot did not take it")
+		return errors.New("the bot did not take it: Teams could not reach the app")
 	}
 	return nil
 }

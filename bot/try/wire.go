@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"html"
 	"io"
 	"net"
 	"net/http"
@@ -237,28 +238,35 @@ const aboutMost = 80 // characters
 
 // about is what a request is about, in a few words.
 func about(sent []byte) string {
+	var said string
 	form, err := url.ParseQuery(string(sent))
-	if err != nil {
+	switch {
+	case len(sent) > 0 && sent[0] == '{':
+		var a struct{ Type, Name, Text string }
+		if err := json.Unmarshal(sent, &a); err != nil {
+			return ""
+		}
+		said = strings.Join(strings.Fields(a.Type+" "+a.Name+" "+a.Text), " ")
+	case err != nil:
 		return ""
-	}
-	if form.Has("command") {
+	case form.Has("command"):
 		return form.Get("command") + " " + form.Get("text")
-	}
-	said := form.Get("text")
-	if payload := form.Get("payload"); payload != "" {
+	case form.Has("payload"):
 		var p struct {
 			Type    string
 			Actions []struct {
 				Text struct{ Text string }
 			}
 		}
-		if err := json.Unmarshal([]byte(payload), &p); err != nil {
+		if err := json.Unmarshal([]byte(form.Get("payload")), &p); err != nil {
 			return ""
 		}
 		said = p.Type
 		if len(p.Actions) > 0 {
 			said += ": " + p.Actions[0].Text.Text
 		}
+	default:
+		said = html.UnescapeString(form.Get("text"))
 	}
 	said, _, _ = strings.Cut(said, "\n")
 	if runes := []rune(said); len(runes) > aboutMost {

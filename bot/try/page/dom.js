@@ -48,6 +48,15 @@ export function keyed(parent, list, keyOf, make) {
 	return fresh;
 }
 
+// rest is how much there is below what is seen of a log.
+export const rest = (log) => log.scrollHeight - log.scrollTop - log.clientHeight;
+
+// follow shows what came last to somebody who reads at the end, but never takes the head of what it belongs to away.
+export function follow(log, last) {
+	const box = log.getBoundingClientRect(), head = last.closest('.talk').getBoundingClientRect();
+	log.scrollTop += Math.max(0, Math.min(last.getBoundingClientRect().bottom - box.bottom, head.top - box.top));
+}
+
 // post does something; what goes wrong is said.
 export async function post(what, body) {
 	let error = '';

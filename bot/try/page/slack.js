@@ -1,5 +1,5 @@
 // The Slack pane: channels, threads, what only you see, forms and the Home tab.
-import {$, h, keyed, post, clock} from '/page/dom.js';
+import {$, h, keyed, post, clock, follow, rest} from '/page/dom.js';
 import {blocks, filled, json, know, marked} from '/page/blocks.js';
 
 const homeTab = 'home';
@@ -52,7 +52,7 @@ function channels() {
 function messages() {
 	const log = $('log'), all = slack.messages.filter((m) => m.channel === shown);
 	const tops = all.filter((m) => !m.thread || !all.some((p) => p.ts === m.thread));
-	const near = rest() < 120 || Date.now() - acted < 5000;
+	const near = rest($('log')) < 120 || Date.now() - acted < 5000;
 	const fresh = [];
 	fresh.push(...keyed(log, tops.map((m) => m.ts), (ts) => ts, () => h('div', {class: 'talk'})));
 	for (const [i, m] of tops.entries()) { // each message by itself, so that only what changed is touched
@@ -64,20 +64,14 @@ function messages() {
 	$('log').classList.toggle('empty', !tops.length);
 	const last = fresh.filter((e) => e.matches('.message')).pop();
 	if (!last) return;
-	if (near) { // who reads at the end sees what comes, but never loses the head of the message that it belongs to
-		const box = log.getBoundingClientRect(), head = last.closest('.talk').getBoundingClientRect();
-		log.scrollTop += Math.max(0, Math.min(last.getBoundingClientRect().bottom - box.bottom, head.top - box.top));
-	}
-	$('more').hidden = rest() < 120;
+	if (near) follow(log, last);
+	$('more').hidden = rest($('log')) < 120;
 }
 
-// rest is how much there is below what is seen.
-const rest = () => $('log').scrollHeight - $('log').scrollTop - $('log').clientHeight;
-
-$('log').addEventListener('scroll', () => { if (rest() < 120) $('more').hidden = true; });
+$('log').addEventListener('scroll', () => { if (rest($('log')) < 120) $('more').hidden = true; });
 $('more').addEventListener('click', () => {
-	$('log').scrollTop += Math.min(rest(), $('log').clientHeight - 60);
-	$('more').hidden = rest() < 120;
+	$('log').scrollTop += Math.min(rest($('log')), $('log').clientHeight - 60);
+	$('more').hidden = rest($('log')) < 120;
 	$('log').focus();
 });
 

@@ -1,5 +1,5 @@
 // The Teams pane. Cards are drawn by Microsoft's adaptivecards (MIT, adaptivecards.LICENSE.txt).
-import {$, h, keyed, post, clock} from '/page/dom.js';
+import {$, h, keyed, post, clock, follow, rest} from '/page/dom.js';
 import {json} from '/page/blocks.js';
 
 const {AdaptiveCard, HostConfig} = window.AdaptiveCards;
@@ -26,7 +26,7 @@ const host = new HostConfig({
 	}},
 });
 
-let teams, shown = '19:support@thread.tacv2';
+let teams, shown = '19:support@thread.tacv2', acted = 0;
 
 export function draw(state) {
 	teams = state;
@@ -47,18 +47,17 @@ function turn(id) {
 
 function messages() {
 	const log = $('teams-log'), all = teams.messages.filter((m) => m.group === shown);
-	const near = log.scrollHeight - log.scrollTop - log.clientHeight < 120;
+	const near = rest(log) < 120 || Date.now() - acted < 5000, fresh = [];
 	const tops = all.filter((m) => !m.root || m.root === m.id || !all.some((p) => p.id === m.root));
 	keyed(log, tops.map((m) => m.id), (id) => id, () => h('div', {class: 'talk'}));
 	for (const [i, m] of tops.entries()) {
 		const box = log.children[i], replies = all.filter((r) => r.root === m.id && r.id !== m.id);
 		if (!box.firstChild) box.append(h('div'), h('div', {class: 'thread', role: 'group', 'aria-label': 'Replies'}));
-		keyed(box.firstChild, [m], (x) => x.id, message);
-		keyed(box.lastChild, replies, (x) => x.id, message);
+		fresh.push(...keyed(box.firstChild, [m], (x) => x.id, message), ...keyed(box.lastChild, replies, (x) => x.id, message));
 		box.lastChild.hidden = replies.length === 0;
 	}
 	log.classList.toggle('empty', !tops.length);
-	if (near) log.scrollTop = log.scrollHeight;
+	if (near && fresh.length) follow(log, fresh.pop());
 }
 
 function message(m) {
@@ -94,6 +93,7 @@ function card(o, pressed) {
 
 function press(m, action) {
 	if (action.getJsonTypeName() === 'Action.OpenUrl') return; // nothing leaves this machine
+	acted = Date.now();
 	post('teamsPress', {as: teams.me, channel: m.group, ts: m.id, nth: Number(action.id), text: action.title});
 }
 
@@ -141,5 +141,6 @@ $('teams-composer').addEventListener('submit', (e) => {
 	const text = $('teams-text').value.trim();
 	if (!text) return;
 	$('teams-text').value = '';
+	acted = Date.now();
 	post('teamsSay', {as: teams.me, channel: shown, text});
 });

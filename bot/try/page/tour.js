@@ -33,7 +33,7 @@ const steps = [
 		done: (s) => s.bot.state === 'up' && s.bot.starts > 1 && shop(s).chat === false,
 	},
 	{
-		title: 'Put everything back', text: 'In #support press “Restore…” under the outage, look at what each setting shows and was before, and press “Put everything back now”.',
+		title: 'Put everything back', text: 'In #support, or in the same channel of Teams, press “Restore…” under the outage, look at what each setting shows and was before, and press “Put everything back now”.',
 		done: (s) => shop(s).chat === true,
 	},
 ];
@@ -52,7 +52,7 @@ function show() {
 	$('tour').dataset.step = at;
 	if (!s) {
 		$('tour-title').textContent = 'That was the tour';
-		$('tour-text').textContent = 'Go on as you like: be the person who clicks in Gladly, wait three minutes for the first reminder, be lee who may not confirm, ' +
+		$('tour-text').textContent = 'Go on as you like: be the person who clicks in Gladly, for Help centre is still to be done by hand, wait three minutes for the first reminder, be lee who may not confirm, ' +
 			'change a setting behind the bot’s back before you restore, or type /outage help.';
 		$('tour-buttons').replaceChildren(h('button', {type: 'button', click: skip}, 'Close'));
 		return;

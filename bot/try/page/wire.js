@@ -21,7 +21,7 @@ function line(x) {
 	};
 	return h('li', {class: x.trouble ? 'bad' : null}, h('details', {toggle: read}, h('summary', null,
 		h('span', {class: 'time'}, new Date(x.at).toLocaleTimeString([], {hour12: false})),
-		h('span', {class: 'way'}, `${x.from} → ${x.to}`), h('span', {class: 'what'}, x.what, x.about && h('span', {class: 'about'}, ' ' + x.about)),
+		h('span', {class: 'way'}, `${x.from} → ${x.to}`), h('span', {class: 'what'}, readable(x.what), x.about && h('span', {class: 'about'}, ' ' + x.about)),
 		x.proof && h('span', {class: 'tag'}, x.proof), h('span', {class: 'took'}, x.status ? `${x.status} in ${x.took} ms` : `${x.took} ms`),
 		x.times > 1 && h('span', {class: 'hint'}, `× ${x.times}`), x.trouble && h('span', {class: 'trouble'}, x.trouble))));
 }
@@ -30,4 +30,13 @@ function line(x) {
 function refusals() {
 	const bad = list.filter((x) => x.trouble && x.from === 'bot' && x.to === 'Slack' && x.trouble !== 'ratelimited').slice(0, 3);
 	keyed($('refused'), bad, (x) => String(x.n), (x) => h('p', {class: 'bad'}, h('b', null, `Slack refused ${x.what.replace(/^\w+ \/api\//, '')}: `), x.trouble));
+}
+
+// readable writes an address as people do.
+function readable(what) {
+	try {
+		return decodeURIComponent(what);
+	} catch {
+		return what;
+	}
 }
