@@ -218,7 +218,7 @@ func (l *lane) next(ctx context.Context, waiting []flow.Doc[flow.Post]) error {
 	switch finder, finds := m.sender.(Finder); {
 	case m.sender == nil: // of a platform that is not set up any more: it would wait for ever
 		zerolog.Ctx(ctx).Error().Str("lane", l.name).Str("message", m.name).Msg("dropped: no such chat platform is set up")
-		return l.done(ctx, m, nil)
+		return l.drop(ctx, m, flow.Undelivered{Why: "no such chat platform is set up any more"})
 	case m.sent.Value.Card == m.hash: // it shows that already
 		return l.done(ctx, m, nil)
 	case finds && tried != nil:

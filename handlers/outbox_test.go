@@ -425,14 +425,19 @@ func TestOutboxTriesAgain(t *testing.T) {
 	})
 }
 
-// What waits for a platform that this program does not serve (any more) would wait for ever.
+// What waits for a platform that this program does not serve (any more) would wait for ever; its outage is told.
 func TestOutboxDropsWhatNoPlatformCanSend(t *testing.T) {
 	inBubble(t, func(s *sending) {
-		s.post("a", "nobody", flow.Place{Platform: "telex", Channel: "T1"})
+		telex := flow.Place{Platform: "telex", Channel: "T1"}
+		s.post("chat-1/deadline", "nobody", telex)
 		s.post("b", "somebody", place())
 		s.wantSent("b somebody")
 		if left, err := s.kept.Lane(s.t.Context(), "telex/T1"); len(left) != 0 || err != nil {
 			s.t.Errorf("Lane = %v, %v, want nothing: it would wait for ever", left, err)
+		}
+		want := []flow.What{flow.Undelivered{Outage: "chat-1", Message: "chat-1/deadline", Place: telex, Why: "no such chat platform is set up any more"}}
+		if diff := cmp.Diff(want, s.events()); diff != "" {
+			s.t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 }
