@@ -18,6 +18,7 @@ import (
 const (
 	freshFor  = 5 * time.Minute  // how long what Slack said of people, groups and channels is taken for true
 	failedFor = 15 * time.Second // how long Slack is not asked again after it did not answer
+	sharedFor = time.Hour        // how long the last word on who reads a channel counts while there is none
 	lastKnown = 24 * time.Hour   // how long the last known members of a group may restore
 )
 
@@ -92,7 +93,8 @@ func (d *directory) Outside(ctx context.Context, channel string) bool {
 }
 
 // outside is Outside where there is time: an error means that Slack may say it later. A channel that Slack tells the bot
-// nothing about counts as shared.
+// nothing about counts as shared. What Slack said within the hour counts while it does not answer: it tells the bot when
+// a channel is shared, and an outage does not leave its home for one answer that did not come.
 func (d *directory) outside(ctx context.Context, channel string) (bool, error) {
 	if isDirect(channel) {
 		return false, nil
@@ -104,9 +106,11 @@ func (d *directory) outside(ctx context.Context, channel string) (bool, error) {
 		}
 		return c.IsExtShared || c.IsPendingExtShared, nil
 	})
-	if isOneOf(err, "channel_not_found", "missing_scope") {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", channel).Msg("Slack does not say whether a channel is shared outside; it is treated as if")
-		return true, nil
+// outside is Outside where there is time: an error means that Slack may say it later. A channel that Slack tells the bot
+// nothing about counts as shared.
+	}
+	if last, ok := d.channels.since(channel, d.now().Add(-sharedFor)); err != nil && ok {
+		return last, nil
 	}
 	return shared, err
 }
@@ -166,6 +170,14 @@ func (c *cache[T]) get(ctx context.Context, now time.Time, key string, ask func(
 		return none, false, k.err
 	}
 	return k.value, k.err == nil, k.err
+}
+
+// since returns a value that is not older.
+func (c *cache[T]) since(key string, at time.Time) (T, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.kept[key]
+	return k.value, k.at.After(at)
 }
 
 func (c *cache[T]) drop(key string) {

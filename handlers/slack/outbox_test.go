@@ -291,3 +291,22 @@ func TestOutboxAfterARefusal(t *testing.T) {
 		}
 	})
 }
+
+// While Slack does not say who reads a channel, what it said within the hour counts; after that nobody reads a word more.
+func TestOutboxWhileNobodyKnowsWhoReads(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		s.post("chat-1/deadline", "I ask", "")
+		s.passes(time.Second)
+		s.Fail(slacktest.Fault{Kind: slacktest.Broken, Method: "conversations.info", Times: -1})
+		s.passes(10 * time.Minute)
+		s.post("chat-1/deadline/2", "I ask again", "")
+		s.passes(time.Second)
+		s.wantShown("I ask", "I ask again")
+		time.Sleep(time.Hour)
+		s.post("chat-1/deadline/3", "and again", "")
+		s.passes(time.Second)
+		if got := s.Messages(support); len(got) != 2 {
+			t.Errorf("%d messages are shown, want 2", len(got))
+		}
+	})
+}
