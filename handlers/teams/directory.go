@@ -93,11 +93,16 @@ func (d *directory) ask(ctx context.Context, id string) (flow.Account, error) {
 // Outside reports whether people of other organisations read a conversation: a channel is shared, or has guests. What
 // cannot be found out counts as yes.
 func (d *directory) Outside(ctx context.Context, id string) bool {
-	outside, err := d.outside.get(ctx, d.now(), id, func(ctx context.Context) (bool, error) { return d.askOutside(ctx, id) })
+	outside, err := d.whoReads(ctx, id)
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", id).Msg("whether people of other organisations read a channel is not known; it is treated as if")
 	}
 	return outside || err != nil
+}
+
+// whoReads is Outside with the reason for which it is not known.
+func (d *directory) whoReads(ctx context.Context, id string) (outside bool, err error) {
+	return d.outside.get(ctx, d.now(), id, func(ctx context.Context) (bool, error) { return d.askOutside(ctx, id) })
 }
 
 func (d *directory) askOutside(ctx context.Context, id string) (bool, error) {

@@ -98,7 +98,16 @@ func (t *Teams) Send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 	if err != nil {
 		return "", err
 	}
-	if p.Place.Person == "" && t.directory.Outside(ctx, p.Place.Channel) {
+	outside := false
+	if p.Place.Person == "" {
+		if outside, err = t.directory.whoReads(ctx, p.Place.Channel); err != nil {
+			if later, ok := errors.AsType[handlers.Later](err); ok {
+				return "", later // neither may it be read by anybody, nor be lost
+			}
+			outside = true
+		}
+	}
+	if outside {
 		if p.Card.Outside == "" {
 			return to.Ref, nil // nothing of it is for people of other organisations
 		}

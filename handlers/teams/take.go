@@ -222,6 +222,20 @@ func (t *Teams) again(ctx context.Context, e flow.Event) {
 	}
 }
 
+// forEverybody is what of the way by hand everybody in a conversation may read: where people of other organisations do,
+// nothing, and where that is not known, not what the organisation has.
+func (t *Teams) forEverybody(ctx context.Context, conversation string, c card.Card) card.Card {
+	ctx, cancel := context.WithTimeout(ctx, offlineFor)
+	defer cancel()
+	switch outside, err := t.directory.whoReads(ctx, conversation); {
+	case err != nil:
+		c.Facts = nil
+	case outside:
+		c = card.Card{Tone: c.Tone, Title: c.Title, Text: []string{"Ask me again in your chat with me: there I say what to do by hand."}}
+	}
+	return c
+}
+
 // offline tells a person at once that nothing was started, and what to do by hand. The outbox is away too.
 func (t *Teams) offline(ctx context.Context, in incoming, e flow.Event) any {
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), offlineFor)
@@ -232,6 +246,9 @@ func (t *Teams) offline(ctx context.Context, in incoming, e flow.Event) any {
 	}
 	t.background(ctx, func(ctx context.Context) {
 		// Where it was said: the store, which knows the person's chat, is away.
+		if in.conversationKind != personal {
+			c = t.forEverybody(ctx, in.channel, c)
+		}
 		where := conversation{ID: in.channel, Kind: in.conversationKind, Service: in.service}
 		p := flow.Post{ID: e.ID, Message: "away:" + e.ID, Place: e.Place, Card: c}
 		if _, _, err := t.post(ctx, where, p, handlers.Target{Thread: in.thread}); err != nil {
