@@ -47,7 +47,7 @@ func (s *Service) arrived(ctx context.Context, o Outage) (bool, error) {
 	}
 	for i := range o.Copy.Parts {
 		sent, err := s.store.Sent(ctx, o.Copy.Lane, o.Copy.message(o.ID, i))
-		if err != nil || sent.Version == 0 {
+		if err != nil || sent.Value.Ref == "" { // dropped, gone, or not for those who read along there
 			return false, err
 		}
 	}

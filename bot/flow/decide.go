@@ -441,7 +441,13 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 	if s.policy.FourEyes && !b.walk.Value.Drill {
 		n, _ := t.Node(b.walk.Value.at())
 		b.event.Desk.Asker = s.who(ctx, Person{Account: b.walk.Value.By.Account, Member: true})
-		b.event.Desk.Outside = s.outside(ctx, Outage{Channel: n.Channel, Home: b.walk.Value.Place}, b.event)
+		o := Outage{Channel: n.Channel, Home: b.walk.Value.Place}
+		for _, open := range b.event.Desk.Open {
+			if open.ID == b.walk.Value.Join {
+				o.Routed = []Place{open.Home}
+			}
+		}
+		b.event.Desk.Outside = s.outside(ctx, o, b.event)
 	}
 	b.event.Desk.Asked = s.asked(ctx, b.walk.Value.Plan)
 	next, effects, err := StepWalk(s.policy, t, b.walk.Value, b.event)

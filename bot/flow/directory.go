@@ -64,11 +64,19 @@ func (s *Service) who(ctx context.Context, claimed Person) Person {
 	return p
 }
 
-// gone are the ids of those with a part in an outage who may not act here any more. Who cannot be looked up stays.
+// gone are the ids of those with a part in an outage, or about to have one, who may not act here any more. Who cannot be looked up stays.
 func (s *Service) gone(ctx context.Context, o Outage, r change.Record) map[string]bool {
 	out := map[string]bool{}
 	if p := s.who(ctx, Person{Account: o.Owner.Account, Member: true}); p.Unknown == "" {
 		out[o.Owner.ID] = !p.Responder || s.deactivated(ctx, o.Owner.Account)
+	}
+	if out[o.Owner.ID] { // whoever is next may have left as well
+		platform, _, _ := strings.Cut(o.Owner.Account, ":")
+		for _, name := range append([]string{s.policy.Backup}, s.policy.Responders...) {
+			if next, ok := s.policy.Named(name, platform); ok && next.ID != o.Owner.ID && next.Account != "" {
+				out[next.ID] = s.deactivated(ctx, next.Account)
+			}
+		}
 	}
 	for _, st := range r.Steps {
 		if st.Holder == nil || out[st.Holder.ID] {

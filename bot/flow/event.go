@@ -108,12 +108,14 @@ type Catalogue struct {
 	Plan      []change.Step     `json:"plan"`
 	Menus     []string          `json:"menus,omitzero"` // of the phone menus that the plan's clicks select, those that nobody ever said to be published
 	Error     string            `json:"error,omitzero"` // why it could not be listed or planned
+	Asked     int               `json:"asked,omitzero"` // List's
 }
 
 // Readings are present values: the answer to Read.
 type Readings struct {
 	For    string                      `json:"for"`
-	By     Person                      `json:"by"` // who asked
+	Asked  int                         `json:"asked,omitzero"` // Read's
+	By     Person                      `json:"by"`             // who asked
 	Place  Place                       `json:"place"`
 	Values map[change.Key]change.Value `json:"values"`
 	Errors map[change.Key]string       `json:"errors,omitzero"`
@@ -179,6 +181,7 @@ type Form struct {
 
 // List asks for the catalogue and a plan for these actions; the answer is a Catalogue.
 type List struct {
+	Asked   int               `json:"asked,omitzero"` // comes back with the answer
 	Actions []string          `json:"actions"`
 	Targets []string          `json:"targets,omitzero"`
 	ByHand  []string          `json:"by_hand,omitzero"` // of the targets that have a flag, those that a person does all the same
@@ -190,8 +193,9 @@ type List struct {
 
 // Read asks for present values; the answer is Readings with the same For.
 type Read struct {
-	For  string       `json:"for"`
-	Keys []change.Key `json:"keys"`
+	For   string       `json:"for"`
+	Asked int          `json:"asked,omitzero"` // comes back with the answer
+	Keys  []change.Key `json:"keys"`
 }
 
 // Start makes an outage of a confirmed walk, or adds to the one it joins.

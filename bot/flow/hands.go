@@ -524,6 +524,10 @@ func (s *stepping) askToLook(screen string) {
 // checked keeps what somebody met as a customer; No opens the item again.
 func (s *stepping) checked(screen string, a Action) {
 	by, at := s.e.By.Name, s.e.At
+	if st, ok := s.r.Step(change.Key(a.Key)); !ok || st.Way != change.Guided || !slices.Contains([]string{"yes", "no", "unchecked"}, a.Arg) {
+		s.tell(homeCard(s.policy, s.o, s.r))
+		return
+	}
 	s.apply(change.Key(a.Key), func(st change.Step) (change.Step, error) {
 		st.Checks = append(slices.Clone(st.Checks), change.Check{By: by, At: at, Back: st.Back, Said: a.Arg})
 		if a.Arg == "no" && st.State == change.IsSet {
@@ -612,6 +616,10 @@ func (s *stepping) correct(a Action, fields map[string]string) {
 	st, ok := s.r.Step(change.Key(a.Key))
 	if !ok || st.Before == nil {
 		s.tell(homeCard(s.policy, s.o, s.r))
+		return
+	}
+	if !s.may(s.screen(st)) { // the form named a setting of another screen
+		s.tell(refuseCard(s.policy, s.e.By))
 		return
 	}
 	if a.Verb == "correct" {

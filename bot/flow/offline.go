@@ -17,7 +17,8 @@ import (
 // that branch of the playbook says what to do by hand. It has no buttons, for they would lead nowhere. People from
 // outside learn no more than ever.
 func (s *Service) Offline(ctx context.Context, e Event) card.Card {
-	if who := s.who(ctx, e.By); !who.Member && who.Unknown == "" {
+	who := s.who(ctx, e.By)
+	if !who.Member && who.Unknown == "" {
 		return stranger(s.policy, who)
 	}
 	c := card.Card{
@@ -40,10 +41,12 @@ func (s *Service) Offline(ctx context.Context, e Event) card.Card {
 	if n.Kind == tree.Change {
 		s.offline.add(e)
 	}
-	by := byHandCard(n, "")
-	c.Text = append(append(c.Text, n.Title+"."), by.Text[1:]...)
+	c.Text = append(append(c.Text, n.Title+"."), byHandCard(n, "").Text[1:]...)
 	if n.Kind == tree.Change {
 		c.Text = append(c.Text, "When I answer again, type it once more and press “It is done already: take it over…”.")
+	}
+	if !who.Member { // perhaps a guest: the playbook is no secret, the organisation's numbers are
+		return c
 	}
 	if blanks := s.blanks(ctx, n.Action); len(blanks) > 0 {
 		c.Text = append(c.Text, "Write the old values here as an answer, so that somebody finds them:")

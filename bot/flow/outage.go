@@ -157,6 +157,9 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 		s.withHome()
 		return s.o, marked(s.out), nil
 	}
+	if o.ID != "" && e.Desk.Outside[o.Home.Lane()] { // before anything is said to its thread
+		s.moveOut()
+	}
 	switch what := e.What.(type) {
 	case Begun:
 		s.begun(what)
@@ -177,9 +180,6 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 		s.pageSaid(what)
 	case Command, Catalogue, Noticed, Look, PageRead, Took:
 		return o, nil, fmt.Errorf("outage %s: %T is no event of an outage", o.ID, what)
-	}
-	if s.o.ID != "" && s.e.Desk.Outside[s.o.Home.Lane()] {
-		s.moveOut()
 	}
 	s.withHome()
 	s.mirror()
@@ -383,12 +383,18 @@ func (p Policy) homeOf(channel string, begun Place, outside map[string]bool) (Pl
 	return candidates[i], true
 }
 
-// moveOut leaves a home that is shared with another organisation now.
+// moveOut leaves a home that is shared with another organisation now. What is open is asked anew where it goes on.
 func (s *stepping) moveOut() {
 	old := s.o.Home
 	s.moveIn(Place{Platform: old.Platform})
 	if s.o.Home != old {
 		s.changed = true
+		s.o.Told.Asked, s.o.Told.Unnamed = nil, ""
+		s.o.IVRs = slices.Clone(s.o.IVRs)
+		for i := range s.o.IVRs {
+			s.o.IVRs[i].Shown = ""
+		}
+		defer s.askAll()
 		if !s.o.Drill && !slices.Contains(s.o.Routed, old) {
 			s.o.Routed = append(s.o.Routed, old) // it shows how it ends
 		}
@@ -454,13 +460,18 @@ func (s *stepping) rung(i int) time.Time {
 	return s.o.Deadline.Add(last.at() + time.Duration(i-len(l)+1)*every)
 }
 
-// stepped tells what is new in the record, once.
-func (s *stepping) stepped() {
-	s.changed = true
+// askAll shows what waits for an answer in the thread, each once.
+func (s *stepping) askAll() {
 	s.questions()
 	s.askBefore()
 	s.askMenus()
 	s.hands()
+}
+
+// stepped tells what is new in the record, once.
+func (s *stepping) stepped() {
+	s.changed = true
+	s.askAll()
 	s.voiceInbox()
 	s.effects()
 	s.lookAgain()
@@ -702,7 +713,7 @@ func (s *stepping) left() {
 	platform, _, _ := strings.Cut(s.o.Owner.Account, ":")
 	for _, name := range append([]string{s.policy.Backup}, s.policy.Responders...) {
 		next, ok := s.policy.Named(name, platform)
-		if !ok || next.Account == "" || !next.Responder || next.ID == s.o.Owner.ID {
+		if !ok || next.Account == "" || !next.Responder || next.ID == s.o.Owner.ID || s.e.Desk.Gone[next.ID] {
 			continue
 		}
 		old := s.o.Owner.Name

@@ -54,7 +54,7 @@ func (s *stepping) press(p Press) {
 		s.keep(a)
 		return
 	}
-	if s.e.By.ID == s.offered() && (a.Verb == "accept-handover" || a.Verb == "decline-handover") {
+	if s.e.By.ID == s.offered() && (a.Verb == "accept-handover" && s.e.By.Responder || a.Verb == "decline-handover") {
 		s.handed(a.Verb == "accept-handover")
 		return
 	}

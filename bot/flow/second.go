@@ -100,7 +100,7 @@ func (s *walking) others() []string {
 // along everywhere, each of those who may agree is asked directly.
 func (s *walking) secondPlaces() []Place {
 	for _, o := range s.e.Desk.Open {
-		if o.ID == s.w.Join {
+		if o.ID == s.w.Join && !s.e.Desk.Outside[o.Home.Lane()] {
 			p := o.Home
 			p.Thread = HomeMessage + o.ID
 			return []Place{p}
@@ -295,8 +295,16 @@ func (s *walking) closeSecond() {
 	s.do(Remind{Timer: secondTimer})
 }
 
-// leftSecond closes the question when a decision left it behind.
+// leftSecond closes the question when a decision left it behind; a yes counts for that one check, and never for another.
 func (s *walking) leftSecond(before Walk) {
+	if q := s.w.Second; q != nil && !slices.Equal(before.Path, s.w.Path) { // who was looked for was looked for something else
+		q := *q
+		q.First = time.Time{}
+		s.w.Second = &q
+	}
+	if s.w.Stage != Checking && s.w.Stage != Over {
+		s.unsettle("its owner went on to something else")
+	}
 	q := s.w.Second
 	if before.Stage != Seconding || s.w.Stage == Seconding || q == nil {
 		return

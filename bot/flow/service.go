@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -252,14 +253,29 @@ func (s *Service) find(ctx context.Context, id string, t Task) Event {
 	e := Event{ID: id, By: t.By, Place: t.Place, Reply: t.Reply}
 	switch {
 	case t.Page != "":
-		e.What = s.readPage(ctx, t)
+		e.What = PageRead{Page: t.Page, Why: "reading it went wrong"}
+		surely(ctx, func() { e.What = s.readPage(ctx, t) })
 	case t.List != nil:
-		e.What = s.list(ctx, *t.List)
+		c := Catalogue{Error: "listing the settings went wrong; the operator's log has the reason"}
+		surely(ctx, func() { c = s.list(ctx, *t.List) })
+		c.Asked = t.List.Asked
+		e.What = c
 	default:
 		e.What = s.read(ctx, t)
 	}
 	e.At = time.Now()
 	return e
+}
+
+// surely does what may meet anything from outside. A panic is logged, and never takes the process down: the work lies in
+// the store, and would take the next one down as well.
+func surely(ctx context.Context, do func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			zerolog.Ctx(ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("set aside")
+		}
+	}()
+	do()
 }
 
 func (s *Service) list(ctx context.Context, l List) Catalogue {
@@ -356,12 +372,14 @@ func real(k change.Key) change.Key {
 }
 
 func (s *Service) read(ctx context.Context, t Task) Readings {
-	r := Readings{For: t.Read.For, By: t.By, Place: t.Place, Values: map[change.Key]change.Value{}, Errors: map[change.Key]string{}}
+	r := Readings{For: t.Read.For, Asked: t.Read.Asked, By: t.By, Place: t.Place, Values: map[change.Key]change.Value{}, Errors: map[change.Key]string{}}
 	for _, k := range t.Read.Keys {
 		p, err := s.every.For(k)
 		if err == nil {
 			var v change.Value
-			if v, err = p.Read(ctx, k); err == nil {
+			err = errors.New("reading it went wrong")
+			surely(ctx, func() { v, err = p.Read(ctx, k) })
+			if err == nil {
 				r.Values[k] = v
 				continue
 			}

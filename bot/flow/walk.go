@@ -48,10 +48,11 @@ type Walk struct {
 	Place     Place             `json:"place"`
 	Began     time.Time         `json:"began,omitzero"`
 	Drill     bool              `json:"drill,omitzero"`
-	Playbook  string            `json:"playbook"`      // version
-	Path      []string          `json:"path"`          // node ids; the last is where it stands
-	Card      int               `json:"card,omitzero"` // counts its messages: a new one where the old would not be seen
-	Turn      int               `json:"turn"`          // counts what was shown; a button of an earlier turn is late
+	Playbook  string            `json:"playbook"`       // version
+	Path      []string          `json:"path"`           // node ids; the last is where it stands
+	Card      int               `json:"card,omitzero"`  // counts its messages: a new one where the old would not be seen
+	Turn      int               `json:"turn"`           // counts what was shown; a button of an earlier turn is late
+	Asked     int               `json:"asked,omitzero"` // counts what was asked of the platforms; an earlier answer is late
 	Stage     Stage             `json:"stage"`
 	Join      string            `json:"join,omitzero"`     // the open outage that it adds to
 	Incident  string            `json:"incident,omitzero"` // the one that it was started from
@@ -233,9 +234,10 @@ func (s *walking) look() {
 	}
 	s.w.Stage, s.w.Plan = Looking, nil
 	s.w.Turn++
+	s.w.Asked++
 	s.w.Last = s.e.At
 	s.do(Remind{endTimer, s.e.At.Add(walkLife)}, Remind{slowTimer, s.e.At.Add(slowAfter)}, List{
-		Actions: actions, Targets: s.w.Inputs.Targets, ByHand: s.w.Inputs.ByHand, From: s.e.At, Until: s.w.until(s.policy, s.e.At), Drill: s.w.Drill,
+		Asked: s.w.Asked, Actions: actions, Targets: s.w.Inputs.Targets, ByHand: s.w.Inputs.ByHand, From: s.e.At, Until: s.w.until(s.policy, s.e.At), Drill: s.w.Drill,
 		Inputs: map[string]string{"message": s.message()},
 	})
 }
@@ -251,7 +253,7 @@ func visitorsRead(p Policy, w Walk, n tree.Node, e Event) string {
 }
 
 func (s *walking) catalogue(c Catalogue) {
-	if s.w.Stage != Looking {
+	if s.w.Stage != Looking || c.Asked != s.w.Asked {
 		return
 	}
 	if c.Error != "" {
@@ -283,7 +285,7 @@ func (s *walking) catalogue(c Catalogue) {
 		s.preview("")
 		return
 	}
-	s.do(Read{For: "preview", Keys: readableKeys(s.w.Plan)})
+	s.do(Read{For: "preview", Asked: s.w.Asked, Keys: readableKeys(s.w.Plan)})
 }
 
 // holder is the open outage, other than the one that the walk joins, that holds one of the steps' resources.
@@ -312,6 +314,7 @@ func (s *walking) heldBy(id string) {
 
 func (s *walking) readings(r Readings) {
 	switch {
+	case r.Asked != s.w.Asked: // of a branch that was left, or of another confirm
 	case r.For == "preview" && s.w.Stage == Looking:
 		s.take(r)
 		if s.holder(s.w.Plan) != "" { // since the list was made: what was read may be an outage's own values
@@ -357,7 +360,8 @@ func (s *walking) check() {
 		s.checked()
 		return
 	}
-	s.do(Read{For: "confirm", Keys: readableKeys(s.w.Plan)})
+	s.w.Asked++
+	s.do(Read{For: "confirm", Asked: s.w.Asked, Keys: readableKeys(s.w.Plan)})
 }
 
 // checked goes on with a yes whose values are still the same.
@@ -485,7 +489,10 @@ func (s *walking) press(p Press) {
 		s.w.Joined, s.w.Plan = false, nil
 		s.enter()
 	case "join":
-		s.w.Join, s.w.Joined = a.Arg, true
+		if slices.ContainsFunc(s.e.Desk.Open, func(o Outage) bool { return o.ID == a.Arg }) {
+			s.w.Join = a.Arg
+		}
+		s.w.Joined = true
 		s.enter()
 	case "look":
 		s.look()
@@ -581,6 +588,12 @@ func (s *walking) accept() {
 	if s.node().Kind != tree.Wait {
 		s.again()
 		return
+	}
+	if i := slices.IndexFunc(s.e.Desk.Open, func(o Outage) bool { return o.ID == s.w.Join }); i >= 0 {
+		if o := s.e.Desk.Open[i]; o.Leaf.ID != s.node().ID && !s.e.By.Responder && o.Owner.ID != s.e.By.ID {
+			s.tell(refuseCard(s.policy, s.e.By)) // it would become another outage
+			return
+		}
 	}
 	s.confirmed(nil)
 }

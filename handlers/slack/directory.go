@@ -106,8 +106,9 @@ func (d *directory) outside(ctx context.Context, channel string) (bool, error) {
 		}
 		return c.IsExtShared || c.IsPendingExtShared, nil
 	})
-// outside is Outside where there is time: an error means that Slack may say it later. A channel that Slack tells the bot
-// nothing about counts as shared.
+	if isOneOf(err, "channel_not_found", "missing_scope") {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", channel).Msg("Slack does not say whether a channel is shared outside; it is treated as if")
+		return true, nil
 	}
 	if last, ok := d.channels.since(channel, d.now().Add(-sharedFor)); err != nil && ok {
 		return last, nil
