@@ -25,6 +25,7 @@ type slackNight struct {
 	stop  func() error
 	url   string
 	edit  func(*organisation)
+	quiet bool // nothing is logged
 
 	ana, sam, kim, lee *story.Person
 	support            *story.Channel
@@ -104,7 +105,11 @@ func (n *slackNight) start() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	server, err := newServer(n.env, org, st, zerolog.New(zerolog.NewTestWriter(n.t)))
+	log := zerolog.New(zerolog.NewTestWriter(n.t))
+	if n.quiet {
+		log = zerolog.Nop()
+	}
+	server, err := newServer(n.env, org, st, log)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -22,11 +22,26 @@ func (n *slackNight) closed() *story.Message {
 func TestSlackEveryWord(t *testing.T) {
 	n := inSlack(t)
 	for _, c := range [][2]string{ // the bare one first: later a walk is under way
-		{"", "What is affected?"}, {"help", "What you can say"}, {"status", "Nothing is open"}, {"ready", "Ready for an outage?"},
-		{"history", "What happened"}, {"history 12 Nov", "What happened on"}, {"restore", "Nothing is open"}, {"extend", "Nothing is open"},
-		{"handover @sam", "Nothing is open"}, {"take", "Nothing is open"}, {"abandon", "Nothing is open"}, {"note hello", "Nothing is open"},
-		{"statsu", "Did you mean: /outage status?"}, {"chat", "What happens in chat?"}, {"voice", ""}, {"sms", ""},
-		{"social", ""}, {"email", ""}, {"login", "Nobody can log in"}, {"extend soon", "Nothing is open"},
+		{"", "What is affected?"},
+		{"help", "What you can say"},
+		{"status", "Nothing is open"},
+		{"ready", "Ready for an outage?"},
+		{"history", "What happened"},
+		{"history 12 Nov", "What happened on"},
+		{"restore", "Nothing is open"},
+		{"extend", "Nothing is open"},
+		{"handover @sam", "Nothing is open"},
+		{"take", "Nothing is open"},
+		{"abandon", "Nothing is open"},
+		{"note hello", "Nothing is open"},
+		{"statsu", "Did you mean: /outage status?"},
+		{"chat", "What happens in chat?"},
+		{"voice", ""},
+		{"sms", ""},
+		{"social", ""},
+		{"email", ""},
+		{"login", "Nobody can log in"},
+		{"extend soon", "Nothing is open"},
 		{"chat-00000000", "I do not know"},
 	} {
 		words, want := c[0], c[1]
