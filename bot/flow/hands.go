@@ -332,7 +332,7 @@ func withState(b card.Button, state string) card.Button {
 // may reports whether the person may do guided steps of a screen.
 func (s *stepping) may(screen string) bool {
 	by := s.e.By
-	return by.Responder || by.Restorer || by.Admin || by.ID == s.o.Owner.ID ||
+	return by.Responder || by.Restorer || by.Admin || by.Unknown != "" && by.ID == s.o.Owner.ID ||
 		slices.ContainsFunc(s.o.Helpers, func(h Helper) bool { return h.Who.ID == by.ID && h.Screen == screen })
 }
 

@@ -260,3 +260,33 @@ func TestJoiningIsNoWayIn(t *testing.T) {
 		}
 	})
 }
+
+// Contract 11 and R63: an owner who is known to be no responder any more takes and attests nothing.
+func TestAnOwnerWhoLeftTheGroup(t *testing.T) {
+	o, r := sample()
+	i := slices.IndexFunc(r.Steps, func(st change.Step) bool { return st.Before != nil && st.Before.By != change.ByAPI && st.Open() })
+	if i < 0 {
+		t.Fatal("the sample has no value that somebody noted")
+	}
+	st := r.Steps[i]
+	o.Ended = nil
+	by := o.Owner
+	by.Responder, by.Restorer, by.Admin, by.Unknown = false, false, false, ""
+	e := flow.Event{
+		ID: "e1", At: time.Date(2026, 11, 25, 2, 10, 0, 0, time.UTC), By: by, Place: flow.Place{Platform: "terminal"},
+		What: flow.Press{
+			Action: flow.Action{Outage: o.ID, Verb: "correct-send", Key: string(st.Key), State: "*"},
+			Fields: map[string]string{string(st.Key): "something else"},
+		},
+		Desk: flow.Desk{Guide: map[change.Key]change.Guide{st.Key: {Screen: "Its screen"}}},
+	}
+	_, out, err := flow.StepOutage(policy(), o, r, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, effect := range out {
+		if h, ok := effect.(flow.Hand); ok {
+			t.Errorf("%s was mended", h.Key)
+		}
+	}
+}
