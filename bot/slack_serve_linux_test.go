@@ -16,6 +16,7 @@ import (
 // One confirm, pressed a hundred times at once, at two processes on one Redis: it happens once, and each of the others
 // is told so.
 func TestServeAHundredPressesAtTwo(t *testing.T) {
+	t.Parallel()
 	url := storetest.Redis(t)
 	n := acmeInSlack(t, slacktest.Config{NoRateLimits: true})
 	a, b := n.serve("REDIS_URL="+url), n.serve("REDIS_URL="+url)

@@ -20,6 +20,7 @@ func (n *slackNight) closed() *story.Message {
 
 // Every word after /outage has an answer, with nothing open and with something.
 func TestSlackEveryWord(t *testing.T) {
+	t.Parallel()
 	n := inSlack(t)
 	for _, c := range [][2]string{ // the bare one first: later a walk is under way
 		{"", "What is affected?"},
@@ -76,6 +77,7 @@ func TestSlackEveryWord(t *testing.T) {
 
 // The other ways in: the bot's name in a thread and outside, a direct message, a conversation of two people, shortcuts.
 func TestSlackOtherWaysIn(t *testing.T) {
+	t.Parallel()
 	n := inSlack(t)
 	n.slack.AddChannel(slacktest.Channel{ID: "D0TWO", Private: true, Members: []string{"U0ANA", "U0KIM"}})
 	n.ana.Types("D0TWO", "/outage chat late") // the bot is not in there
@@ -137,6 +139,7 @@ func TestSlackHomeAndForms(t *testing.T) {
 // Night 9: guests, and people of other organisations in a channel that became shared: one neutral sentence, and title,
 // state and end.
 func TestSlackStrangers(t *testing.T) {
+	t.Parallel()
 	n := inSlack(t)
 	home := n.closed()
 	n.slack.AddUser(slacktest.User{ID: "U0EVE", Name: "eve", Team: "T0PARTNER"})
@@ -166,6 +169,7 @@ func TestSlackStrangers(t *testing.T) {
 // Rights by user group: whoever is in it may confirm. While nobody can tell who is in it nothing is changed, and whom it
 // had a moment ago may put back.
 func TestSlackUserGroups(t *testing.T) {
+	t.Parallel()
 	n := inSlack(t)
 	n.lee.Types("#support", "/outage chat late")
 	confirm := n.lee.Sees("Web shop", "open → closed")
@@ -188,6 +192,7 @@ func TestSlackUserGroups(t *testing.T) {
 
 // An app that was installed for a whole organisation says so to whoever uses it, in each way.
 func TestSlackOrganisationWide(t *testing.T) {
+	t.Parallel()
 	n := acmeInSlack(t, slacktest.Config{OrgWide: true})
 	n.start()
 	t.Cleanup(func() { n.end() })
@@ -204,6 +209,7 @@ func TestSlackOrganisationWide(t *testing.T) {
 // All of it over Socket Mode, while the line is renewed and breaks. What comes twice, the second time over HTTP, has its
 // effect once.
 func TestSlackOverSocketMode(t *testing.T) {
+	t.Parallel()
 	n := acmeInSlack(t, slacktest.Config{})
 	n.slack.ConnectSocket()
 	n.env.SlackAppToken = config.Secret(n.slack.Config().AppToken)
