@@ -278,6 +278,25 @@ func (f Flow) Watches(ctx context.Context, pages []string) ([]flow.Doc[flow.Watc
 	return out, nil
 }
 
+// logPage is how many entries of the audit log are read at once.
+const logPage = 500
+
+// Log returns the entries of one log of the audit log, oldest first.
+func (f Flow) Log(ctx context.Context, name string) ([][]byte, error) {
+	var out [][]byte
+	for after := uint64(0); ; {
+		page, err := f.Store.Audit(ctx, after, logPage)
+		if err != nil || len(page) == 0 {
+			return out, err
+		}
+		for _, l := range page {
+			if after = l.ID; l.Log == name {
+				out = append(out, l.Data)
+			}
+		}
+	}
+}
+
 // Upkeep is what is remembered of the monthly look at what is ready.
 func (f Flow) Upkeep(ctx context.Context) (flow.Doc[flow.Upkeep], error) {
 	return get[flow.Upkeep](ctx, f.Store, upkeepDoc)

@@ -15,11 +15,11 @@ import (
 
 // verbs are the words after /outage that are no words of the playbook.
 func verbs() []string {
-	return []string{"status", "restore", "extend", "handover", "take", "abandon", "note", "history", "ready", "drill", "help"}
+	return []string{"status", "restore", "extend", "handover", "take", "abandon", "note", "history", "report", "ready", "drill", "help"}
 }
 
 // later are words that people try and that have no meaning yet.
-func later() []string { return []string{"report", "page"} }
+func later() []string { return []string{"page"} }
 
 // command decides what typed words mean. There is an answer to everything.
 func (s *Service) command(ctx context.Context, b *batch, c Command) error {
@@ -52,6 +52,9 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 		return nil
 	case "drill":
 		return s.drill(ctx, b, rest, say)
+	case "report":
+		s.report(ctx, b, rest, say)
+		return nil
 	case "history":
 		say(historyCard(s.policy, e, rest))
 		return nil
@@ -271,6 +274,7 @@ func helpCard() card.Card {
 			{Name: "/outage note …", Note: "a line for the timeline"},
 			{Name: "/outage abandon … why", Note: "give up the way back, by name, with a reason"},
 			{Name: "/outage history 12 Nov", Note: "what happened on a day"},
+			{Name: "/outage report 12 Nov", Note: "what was set, when, and on whose word; also: report and its name"},
 			{Name: "/outage drill chat late", Note: "practise it: nothing is saved, and nobody else is told"},
 			{Name: "/outage ready", Note: "what an outage needs, and whether it is there"},
 		},
@@ -307,6 +311,9 @@ func historyCard(p Policy, e Event, words []string) card.Card {
 		}
 		if len(c.Facts) < card.MaxFacts {
 			c.Facts = append(c.Facts, card.Fact{Name: drillMark(o) + capital(o.Channel) + " – " + o.Leaf.Title, Note: card.Day(o.Began) + ", " + o.Owner.Name + ". " + how + " (" + o.ID + ")"})
+		}
+		if len(c.Buttons) < card.MaxButtons {
+			c.Buttons = append(c.Buttons, card.Button{Label: card.Shorten("Report: "+drillMark(o)+capital(o.Channel)+" "+o.ID, card.MaxLabel), Action: Begin("report", o.ID)})
 		}
 	}
 	if len(c.Facts) == 0 {

@@ -324,7 +324,7 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 				d.Walk = &w.Value
 			}
 		}
-		if len(what.Words) > 0 && slices.Contains([]string{"history", "ready"}, strings.ToLower(what.Words[0])) {
+		if len(what.Words) > 0 && slices.Contains([]string{"history", "ready", "report"}, strings.ToLower(what.Words[0])) {
 			d.Past, err = s.store.All(ctx)
 		}
 		return d, err

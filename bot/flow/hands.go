@@ -357,7 +357,7 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 	mine := s.on(screen, heldBy(by.ID))
 	switch {
 	case !s.may(screen):
-		s.tell(refuseCard(s.policy, by))
+		s.refuse()
 		return
 	case a.Verb == "checked":
 		s.checked(screen, a)

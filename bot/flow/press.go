@@ -69,7 +69,7 @@ func (s *stepping) press(p Press) {
 	// Who waits may say that it works again. What changes settings is a responder's, whoever the owner is.
 	waits := s.e.By.ID == s.o.Owner.ID && !s.r.Open()
 	if !s.e.By.Responder && !waits && (!putsBack(a.Verb) || !s.mayPutBack()) {
-		s.tell(refuseCard(s.policy, s.e.By))
+		s.refuse()
 		return
 	}
 	if s.o.Ended != nil {
@@ -135,6 +135,12 @@ func (s *stepping) press(p Press) {
 	default:
 		s.tell(homeCard(s.policy, s.o, s.r))
 	}
+}
+
+// refuse says to the person of the event that it is not theirs to do, and has it on record.
+func (s *stepping) refuse() {
+	s.do(Audit{What: "refused"})
+	s.tell(refuseCard(s.policy, s.e.By))
 }
 
 func (s *stepping) act(verb, state, arg string) string {

@@ -64,6 +64,8 @@ type Store interface {
 	Draft(ctx context.Context, id string) (Doc[Draft], error)
 	// Watches returns what is watched of each of these pages, in their order; version 0 means nothing yet.
 	Watches(ctx context.Context, pages []string) ([]Doc[Watch], error)
+	// Log returns the entries of one log of the audit log, oldest first.
+	Log(ctx context.Context, name string) ([][]byte, error)
 	// Upkeep is what is remembered of the monthly look at what is ready.
 	Upkeep(ctx context.Context) (Doc[Upkeep], error)
 	// Cases returns incidents of a page by their ids; those that are not kept are missing.

@@ -136,7 +136,7 @@ func (s *stepping) menu(a Action) {
 		s.tell(homeCard(s.policy, s.o, s.r))
 		return
 	case !by.Responder && !by.Restorer && !by.Admin && by.ID != s.o.Owner.ID && !helper:
-		s.tell(refuseCard(s.policy, by))
+		s.refuse()
 		return
 	case s.o.Ended != nil || s.o.IVRs[i].By != "":
 		m := s.o.IVRs[i]

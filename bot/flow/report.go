@@ -1,0 +1,192 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"switchback/bot/card"
+	"switchback/bot/change"
+)
+
+// This file is for the auditor: what happened, when, on whose word, and whether the record is whole. Times are those of
+// the organisation, with UTC beside.
+
+// report answers /outage report: for an id, or for a day.
+func (s *Service) report(ctx context.Context, b *batch, words []string, say func(card.Card)) {
+	past := b.event.Desk.Past
+	var meant []Outage
+	what := strings.Join(words, " ")
+	if i := slices.IndexFunc(past, func(o Outage) bool { return strings.EqualFold(o.ID, what) }); i >= 0 {
+		meant = past[i : i+1]
+	} else if day, ok := dayOf(what, b.event.At.In(s.policy.Location())); ok {
+		meant = onDay(past, day, b.event.At)
+		if real := slices.DeleteFunc(slices.Clone(meant), func(o Outage) bool { return o.Drill }); len(real) == 1 {
+			meant = real // drills are asked for by name
+		}
+	} else {
+		say(card.Card{Title: fmt.Sprintf("I know neither an outage nor a day %q", card.Shorten(plain(what), 40)), Text: []string{
+			"For example: /outage report 12 Nov, /outage report yesterday, or the name of an outage. /outage history lists them.",
+		}})
+		return
+	}
+	if len(meant) != 1 {
+		say(historyCard(s.policy, b.event, words))
+		return
+	}
+	o := meant[0]
+	_, r, err := s.store.Outage(ctx, o.ID)
+	if err == nil {
+		var entries [][]byte
+		if entries, err = s.store.Log(ctx, "outage:"+o.ID); err == nil {
+			say(reportCard(s.policy, o, r.Value, ReadChain(entries, o.Head)))
+			return
+		}
+	}
+	zerolog.Ctx(ctx).Error().Err(err).Str("outage", o.ID).Msg("no report")
+	say(card.Card{Tone: card.Trouble, Title: "The record of " + o.ID + " cannot be read now", Text: []string{"Please try again in a minute."}})
+}
+
+// onDay are the outages that were open on a day.
+func onDay(past []Outage, day, now time.Time) []Outage {
+	return slices.DeleteFunc(slices.Clone(past), func(o Outage) bool {
+		end := now
+		if o.Ended != nil {
+			end = o.Ended.At
+		}
+		return !o.Began.Before(day.AddDate(0, 0, 1)) || end.Before(day)
+	})
+}
+
+// twice is a moment in the organisation's zone, with UTC beside.
+func (p Policy) twice(t time.Time) string {
+	if t.IsZero() {
+		return "not known"
+	}
+	here, utc := t.In(p.Location()), t.UTC()
+	beside := "15:04"
+	if here.Day() != utc.Day() {
+		beside = "2 Jan 15:04"
+	}
+	return here.Format("Mon 2 Jan 15:04") + " (" + utc.Format(beside) + " UTC)"
+}
+
+func reportCard(p Policy, o Outage, r change.Record, c Chain) card.Card {
+	out := card.Card{Drill: o.Drill, Title: card.Shorten("Report: "+capital(o.Channel)+" – "+o.Leaf.Title, card.MaxTitle)}
+	when := []string{"customers hit since " + p.twice(o.Since), "declared " + p.twice(o.Began)}
+	if len(r.Steps) > 0 {
+		when = append(when, "first effect "+p.twice(o.Told.First), "all effects "+p.twice(o.Told.All))
+	}
+	end := "still open"
+	if o.Ended != nil {
+		end = map[string]string{"restored": "restored ", "works": "works again ", "left": "left as it was "}[o.Ended.How] + p.twice(o.Ended.At) + " by " + o.Ended.By
+		if o.Ended.Reason != "" {
+			end += ": " + o.Ended.Reason
+		}
+	}
+	out.Text = append(out.Text, o.ID+", "+p.Zone+", with UTC beside. Looked after by "+o.Owner.Name+" ("+o.Owner.Account+").", capitalised(strings.Join(append(when, end), "; "))+".")
+	if o.Message != "" {
+		out.Text = append(out.Text, card.Shorten("Visitors read: “"+o.Message+"”", card.MaxText))
+	}
+	for _, st := range r.Steps {
+		if len(out.Facts) == card.MaxFacts-1 && len(r.Steps) > card.MaxFacts {
+			out.Facts = append(out.Facts, card.Fact{Name: fmt.Sprintf("and %d more: bot audit export --outage %s", len(r.Steps)-len(out.Facts), o.ID)})
+			break
+		}
+		out.Facts = append(out.Facts, card.Fact{Name: stepName(st), Note: strings.Join([]string{p.beforeWord(st), p.setWord(o, st), p.afterWord(st)}, " · ")})
+	}
+	for _, l := range o.Links {
+		out.Notes = append(out.Notes, card.Shorten(l.Whose+"'s page: "+l.Name, 500))
+	}
+	count := func(what string) int {
+		n := 0
+		for _, e := range c.Entries {
+			if e.What == what {
+				n++
+			}
+		}
+		return n
+	}
+	out.Notes = append(out.Notes, fmt.Sprintf("Asked to click: %d. Handed over: %d. Refused: %d.", count("asked"), count("owner"), count("refused")))
+	for _, l := range o.Timeline[max(0, len(o.Timeline)-20):] {
+		line := p.twice(l.At) + " " + l.By + ": " + card.Shorten(l.Text, 300)
+		if l.Struck != "" {
+			line += " (struck by " + l.Struck + ")"
+		}
+		out.Notes = append(out.Notes, line)
+	}
+	whole := fmt.Sprintf("The record is whole: %d entries, every link holds.", len(c.Entries))
+	if len(c.Problems) > 0 {
+		out.Tone, whole = card.Warning, "The record is NOT whole: "+card.Shorten(strings.Join(c.Problems, "; "), 500)+"."
+	}
+	out.Notes = append(out.Notes, whole+" bot audit verify checks all of them.")
+	return out
+}
+
+// beforeWord is what was there before, and how we know.
+func (p Policy) beforeWord(st change.Step) string {
+	switch b := st.Before; {
+	case b == nil:
+		return "before: not known"
+	case b.By == change.ByAPI:
+		return "before: " + quoted(b.Value) + " (read by the bot " + p.twice(b.At) + ")"
+	default:
+		said := "before: " + quoted(b.Value) + " (seen by " + b.By + " " + p.twice(b.At)
+		for _, old := range st.Noted {
+			said += "; noted before as " + quoted(old.Value) + " by " + old.By
+		}
+		return said + ")"
+	}
+}
+
+// setWord is what it was set to, and how we know.
+func (p Policy) setWord(o Outage, st change.Step) string {
+	s := "set: " + quoted(st.Want)
+	switch {
+	case st.State == change.Adopted || st.Ours != nil:
+		return "set before us: " + quoted(st.Want)
+	case st.Set == nil:
+		return "never set"
+	case st.Way != change.Guided:
+		s += " (read back by the bot"
+	default:
+		s += " (a person's word"
+		for _, l := range o.Timeline {
+			if (l.What == "saved" || l.What == "seen") && strings.Contains(l.Text, stepName(st)) {
+				s = "set: " + quoted(st.Want) + " (saved, says " + l.By + " " + p.twice(l.At)
+				break
+			}
+		}
+	}
+	return s + p.checksWord(st, false) + ")"
+}
+
+// afterWord is what it is since, and how we know.
+func (p Policy) afterWord(st change.Step) string {
+	switch {
+	case st.State == change.Left:
+		return "left as it is: " + st.Reason + " (" + orElse(st.By, "the bot") + " " + p.twice(st.At) + ")"
+	case st.State != change.Restored:
+		return "not put back yet"
+	case st.Before == nil || st.Set == nil:
+		return "never touched"
+	case st.Way == change.Guided:
+		return "after: " + quoted(st.Before.Value) + " (put back, says " + st.By + " " + p.twice(st.At) + p.checksWord(st, true) + ")"
+	}
+	return "after: " + quoted(st.Before.Value) + " (read back by the bot " + p.twice(st.At) + p.checksWord(st, true) + ")"
+}
+
+// checksWord is what people met as customers.
+func (p Policy) checksWord(st change.Step, back bool) string {
+	s := ""
+	for _, c := range st.Checks {
+		if c.Back == back {
+			s += "; as a customer: " + c.Said + ", " + c.By + " " + p.twice(c.At)
+		}
+	}
+	return s
+}
