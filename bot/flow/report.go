@@ -135,11 +135,11 @@ func (p Policy) beforeWord(st change.Step) string {
 	case b.By == change.ByAPI:
 		return "before: " + quoted(b.Value) + " (read by the bot " + p.twice(b.At) + ")"
 	default:
-		said := "before: " + quoted(b.Value) + " (seen by " + b.By + " " + p.twice(b.At)
+		said := []string{"seen by " + b.By + " " + p.twice(b.At)}
 		for _, old := range st.Noted {
-			said += "; noted before as " + quoted(old.Value) + " by " + old.By
+			said = append(said, "noted before as "+quoted(old.Value)+" by "+old.By)
 		}
-		return said + ")"
+		return "before: " + quoted(b.Value) + " (" + strings.Join(said, "; ") + ")"
 	}
 }
 
@@ -182,11 +182,11 @@ func (p Policy) afterWord(st change.Step) string {
 
 // checksWord is what people met as customers.
 func (p Policy) checksWord(st change.Step, back bool) string {
-	s := ""
+	var s strings.Builder
 	for _, c := range st.Checks {
 		if c.Back == back {
-			s += "; as a customer: " + c.Said + ", " + c.By + " " + p.twice(c.At)
+			s.WriteString("; as a customer: " + c.Said + ", " + c.By + " " + p.twice(c.At))
 		}
 	}
-	return s
+	return s.String()
 }
