@@ -88,7 +88,7 @@ func reportCard(p Policy, o Outage, r change.Record, c Chain) card.Card {
 			end += ": " + o.Ended.Reason
 		}
 	}
-	out.Text = append(out.Text, o.ID+", "+p.Zone+", with UTC beside. Looked after by "+o.Owner.Name+" ("+o.Owner.Account+").", capitalised(strings.Join(append(when, end), "; "))+".")
+	out.Text = append(out.Text, o.ID+", "+p.Zone+", with UTC beside. Looked after by "+o.Owner.Name+" ("+o.Owner.ID+").", capitalised(strings.Join(append(when, end), "; "))+".")
 	if o.Message != "" {
 		out.Text = append(out.Text, card.Shorten("Visitors read: “"+o.Message+"”", card.MaxText))
 	}
