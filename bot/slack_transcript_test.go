@@ -6,17 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"switchback/bot/card"
@@ -27,72 +21,29 @@ import (
 	"switchback/handlers/slack"
 	"switchback/handlers/slack/slacktest"
 	"switchback/handlers/terminal"
-	"switchback/store"
 )
 
 // Every transcript is told on Slack too: what is typed there goes through a workspace to the bot, and each card comes
 // back through it. Only then it is printed, and must be the same to the letter, but for the ids of outages.
 func TestTranscriptsOnSlack(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no transcripts: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.Contains(string(want), "= store away") {
-				t.Skip("what the bot could not take in Slack sends again, by its own clock")
-			}
-			var got []byte
-			synctest.Test(t, func(t *testing.T) { got = play(t, string(want), onSlack) })
-			if diff := cmp.Diff(anonymous(string(want)), anonymous(string(got))); diff != "" {
-				t.Errorf("%s on Slack (-terminal +Slack):\n%s", file, diff)
-			}
-		})
-	}
-}
-
-var outageIDs = regexp.MustCompile(`\b(voice|chat|sms|social|email|login)-[0-9a-v]{8}\b`)
-
-// byName gives the channels of a workspace their names.
-func byName(s string) string {
-	return channelIDs.ReplaceAllStringFunc(s, func(id string) string { return "#" + strings.ToLower(id[2:]) })
-}
-
-var channelIDs = regexp.MustCompile(`\bC0[A-Z]+\b`)
-
-// anonymous numbers the ids of outages in the order in which they are first named: they come from the ids of events,
-// which Slack draws anew each time.
-func anonymous(s string) string {
-	var seen []string
-	return outageIDs.ReplaceAllStringFunc(byName(s), func(id string) string {
-		if !slices.Contains(seen, id) {
-			seen = append(seen, id)
-		}
-		return fmt.Sprintf("outage %d", slices.Index(seen, id)+1)
+	onPlatform(t, onSlack, map[string]string{
+		"night8": "what the bot could not take in Slack sends again, by its own clock",
 	})
 }
 
 // onSlack puts a workspace between those who type and the bot.
-func onSlack(s *stage) { s.front = newFront(s.t, &s.out) }
+func onSlack(s *stage) { s.front = newSlackFront(s.t, &s.out) }
 
-// front is a workspace that stands in for the terminal. What the terminal would hand to the bot is typed and pressed in
-// Slack, and what the bot sends to Slack is printed once Slack shows it.
-type front struct {
-	t       *testing.T
+// slackFront is a workspace that stands in for the terminal. What the terminal would hand to the bot is typed and pressed
+// in Slack, and what the bot sends to Slack is printed once Slack shows it.
+type slackFront struct {
+	backstage
 	slack   *slacktest.Slack
 	adapter *slack.Slack
-	service *flow.Service
-	term    *terminal.Terminal
-	out     *bytes.Buffer // what was printed so far
 
 	mu      sync.Mutex
 	replies map[string]flow.Reply // by event
 	last    string                // the event that came last
-	form    *card.Form            // that was opened last
 }
 
 const (
@@ -100,9 +51,9 @@ const (
 	slackBot = "http://127.0.0.1:2"
 )
 
-func newFront(t *testing.T, out *bytes.Buffer) *front {
+func newSlackFront(t *testing.T, out *bytes.Buffer) *slackFront {
 	t.Helper()
-	f := &front{t: t, out: out, replies: map[string]flow.Reply{}}
+	f := &slackFront{backstage: backstage{t: t, out: out}, replies: map[string]flow.Reply{}}
 	f.slack = slacktest.New(slacktest.Config{BaseURL: slackAPI, NoRateLimits: true, Client: sim.Local(f)})
 	t.Cleanup(f.slack.Close)
 	for _, channel := range []string{"#support", "#voice", "#drills"} {
@@ -121,7 +72,7 @@ func slackID(name string) string {
 }
 
 // people gives everybody and every channel of a document an account of Slack's.
-func (f *front) people(o organisation) organisation {
+func (f *slackFront) people(o organisation) organisation {
 	o.People, o.Channels = slices.Clone(o.People), slices.Clone(o.Channels)
 	for i, p := range o.People {
 		o.People[i].Slack, o.People[i].Terminal = slackID(p.Name), ""
@@ -136,7 +87,7 @@ func (f *front) people(o organisation) organisation {
 	return o
 }
 
-func (f *front) member(name, zone string) string {
+func (f *slackFront) member(name, zone string) string {
 	id := slackID(name)
 	if _, ok := f.slack.User(id); ok {
 		return id
@@ -149,46 +100,17 @@ func (f *front) member(name, zone string) string {
 	return id
 }
 
-// open is session.open with Slack in between.
-func (f *front) open(ctx context.Context, s session) (*terminal.Terminal, *handlers.Worker, error) {
-	kept, typed, me := store.Flow{Store: s.Store}, s.Org, s.me()
-	s.Org = f.people(s.Org)
+func (f *slackFront) open(ctx context.Context, s session) (*terminal.Terminal, *handlers.Worker, error) {
+	org := f.people(s.Org)
 	f.adapter = f.start()
-	c := s.flow(kept, slack.Platform)
-	c.Directories = map[string]flow.Directory{slack.Platform: f.adapter.Directory()}
-	f.service = flow.New(c)
-	worker := &handlers.Worker{Timers: kept, Service: f.service, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{slack.Platform: f})}
-	f.term = terminal.New(terminal.Config{
-		Out: s.Out, Session: s.Name, Me: me, Channel: "#support", Extras: s.Extras, Flow: f,
-		Zone:   func(account string) *time.Location { return typed.Who(account, false).Location(typed.Policy) },
-		Settle: worker.Settle,
-		Tick:   func(ctx context.Context) error { _, err := worker.Step(ctx); return err },
-	})
-	if err := f.service.Recover(ctx); err != nil {
-		return nil, nil, err
-	}
-	if err := f.service.Watch(ctx); err != nil {
-		return nil, nil, err
-	}
-	if err := worker.Settle(ctx); err != nil {
-		return nil, nil, err
-	}
-	open, err := kept.Open(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	walk, err := kept.Current(ctx, me)
-	if err == nil && (len(open) > 0 || walk != "") {
-		err = f.term.Begin(ctx)
-	}
-	return f.term, worker, err
+	return f.backstage.open(ctx, s, org, slack.Platform, f.adapter.Directory(), f)
 }
 
-func (f *front) start() *slack.Slack {
+func (f *slackFront) start() *slack.Slack {
 	f.t.Helper()
 	a, err := slack.New(slack.Config{
 		SigningSecrets: []config.Secret{config.Secret(f.slack.Config().SigningSecret)}, Token: config.Secret(f.slack.Config().BotToken),
-		API: f.slack.APIURL(), ResponseHosts: []string{strings.TrimPrefix(slackAPI, "http://")}, Client: sim.Local(f.slack), Flow: heard{f},
+		API: f.slack.APIURL(), ResponseHosts: []string{strings.TrimPrefix(slackAPI, "http://")}, Client: sim.Local(f.slack), Flow: slackHeard{f},
 		Mention: func(name string) (string, bool) { return slackID(name), false }, Log: zerolog.Nop(),
 	})
 	if err != nil {
@@ -198,14 +120,14 @@ func (f *front) start() *slack.Slack {
 }
 
 // ServeHTTP is where Slack finds the bot.
-func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *slackFront) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handlers.Routes{Slack: f.adapter}.Handler().ServeHTTP(w, r)
 }
 
-// heard is the bot's flow, and remembers what it answered.
-type heard struct{ *front }
+// slackHeard is the bot's flow, and remembers what it answered.
+type slackHeard struct{ *slackFront }
 
-func (h heard) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error) {
+func (h slackHeard) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error) {
 	replies, err := h.service.Accept(ctx, e)
 	if err != nil {
 		return nil, err
@@ -219,14 +141,16 @@ func (h heard) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, err
 	return done, nil
 }
 
-func (h heard) Offline(ctx context.Context, e flow.Event) card.Card { return h.service.Offline(ctx, e) }
+func (h slackHeard) Offline(ctx context.Context, e flow.Event) card.Card {
+	return h.service.Offline(ctx, e)
+}
 
-func (h heard) Overview(ctx context.Context, by flow.Person) []card.Card {
+func (h slackHeard) Overview(ctx context.Context, by flow.Person) []card.Card {
 	return h.service.Overview(ctx, by)
 }
 
 // Accept does in Slack what somebody did at the terminal.
-func (f *front) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error) {
+func (f *slackFront) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, error) {
 	user := f.member(strings.TrimPrefix(e.By.Account, terminal.Platform+":"), "?")
 	f.mu.Lock()
 	f.last = ""
@@ -268,21 +192,8 @@ func (f *front) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, er
 	return done, nil
 }
 
-// ids replaces the ids of outages in what was typed by the one that such an outage has here.
-func (f *front) ids(typed string) string {
-	return outageIDs.ReplaceAllStringFunc(typed, func(id string) string {
-		kind, _, _ := strings.Cut(id, "-")
-		for _, shown := range outageIDs.FindAllString(f.out.String(), -1) {
-			if strings.HasPrefix(shown, kind) {
-				return shown
-			}
-		}
-		return id
-	})
-}
-
 // find is the newest message that somebody sees with the button of this action.
-func (f *front) find(user, action string) (slacktest.Message, string, error) {
+func (f *slackFront) find(user, action string) (slacktest.Message, string, error) {
 	for _, m := range slices.Backward(f.slack.Visible(user)) {
 		for _, b := range m.Blocks {
 			elements, _ := b["elements"].([]any)
@@ -299,7 +210,7 @@ func (f *front) find(user, action string) (slacktest.Message, string, error) {
 }
 
 // submit fills in the form that is open, and sends it.
-func (f *front) submit(ctx context.Context, user string, fields map[string]string) (slacktest.Delivery, error) {
+func (f *slackFront) submit(ctx context.Context, user string, fields map[string]string) (slacktest.Delivery, error) {
 	for _, in := range f.form.Inputs {
 		value, given := fields[in.ID]
 		if !given {
@@ -321,13 +232,8 @@ func (f *front) submit(ctx context.Context, user string, fields map[string]strin
 	return f.slack.Submit(ctx, user)
 }
 
-// Offline is the service's.
-func (f *front) Offline(ctx context.Context, e flow.Event) card.Card {
-	return f.service.Offline(ctx, e)
-}
-
 // Send sends to Slack, and prints what Slack shows.
-func (f *front) Send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
+func (f *slackFront) Send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
 	ref, err := f.adapter.Send(ctx, p, to)
 	if _, later := errors.AsType[handlers.Later](err); err != nil && !later {
 		f.t.Errorf("%s to %+v: %v", p.Message, p.Place, err)
@@ -336,17 +242,12 @@ func (f *front) Send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 		return ref, err
 	}
 	f.shows(p)
-	shown := p
-	shown.Place.Platform, shown.Place.Channel = terminal.Platform, "#"+strings.ToLower(strings.TrimPrefix(p.Place.Channel, "C0"))
-	if p.Place.Person != "" {
-		shown.Place.Person = terminal.Platform + ":" + strings.ToLower(strings.TrimPrefix(p.Place.Person, slack.Platform+":U0"))
-	}
-	_, err = f.term.Send(ctx, shown, to)
-	return ref, err
+	person := strings.ToLower(strings.TrimPrefix(p.Place.Person, slack.Platform+":U0"))
+	return ref, f.prints(ctx, p, to, "#"+strings.ToLower(strings.TrimPrefix(p.Place.Channel, "C0")), person)
 }
 
 // shows wants the card in Slack, where its reader looks.
-func (f *front) shows(p flow.Post) {
+func (f *slackFront) shows(p flow.Post) {
 	f.t.Helper()
 	reader := slacktest.BotUser
 	messages := f.slack.Messages(p.Place.Channel)
@@ -354,7 +255,7 @@ func (f *front) shows(p flow.Post) {
 		reader = strings.TrimPrefix(p.Place.Person, slack.Platform+":")
 		messages = f.slack.Visible(reader)
 	}
-	title, _, _ := strings.Cut(strings.Split(p.Card.Title, "\x02")[0], "\n")
+	title := titled(p.Card)
 	for _, m := range messages {
 		if strings.Contains(strings.Join(f.slack.Lines(m, reader), "\n"), title) {
 			return

@@ -158,7 +158,7 @@ type stage struct {
 	live     bool
 	fresh    bool // nobody ever said anything of peace time
 	shown    func(card.Card)
-	front    *front               // not nil: everything goes through Slack
+	front    front                // not nil: everything goes through a chat platform
 	page     *statuspagetest.Page // nil: none is configured
 	ids      []string             // of what the page reported, in order
 	hook     *statuspagetest.Subscriber

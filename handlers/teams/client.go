@@ -207,6 +207,7 @@ func pause(said time.Duration) time.Duration {
 // 1,800 in an hour, of questions twice as many; and of one app in one tenant 50 in 1 s.
 // https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit
 type pace struct {
+	off      bool
 	mu       sync.Mutex
 	messages map[string]*rate.Limiter
 	reads    map[string]*rate.Limiter
@@ -232,6 +233,9 @@ func (p *pace) read(conversation string) error {
 
 // wait returns a handlers.Later where Microsoft would refuse.
 func (p *pace) wait(kept *map[string]*rate.Limiter, conversation string, every time.Duration, burst int) error {
+	if p.off {
+		return nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.all == nil {

@@ -116,6 +116,12 @@ func issuerOf(openID string) string {
 func scopeOf(issuer string) string { return issuer + "/.default" }
 
 // client follows no redirect: what it carries is for one host.
-func client(within time.Duration) *http.Client {
-	return &http.Client{Timeout: within, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+func (c Config) client(within time.Duration) *http.Client {
+	var web http.Client
+	if c.Client != nil {
+		web = *c.Client
+	}
+	web.Timeout = within
+	web.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &web
 }

@@ -56,8 +56,8 @@ type keys struct {
 	tried    time.Time     // guarded by fetching
 }
 
-func newKeys(openID, issuer string, now func() time.Time) *keys {
-	return &keys{openID: openID, issuer: issuer, web: client(keysWithin), now: now, fetching: make(chan struct{}, 1)}
+func newKeys(c Config) *keys {
+	return &keys{openID: c.OpenID, issuer: issuerOf(c.OpenID), web: c.client(keysWithin), now: c.Now, fetching: make(chan struct{}, 1)}
 }
 
 // get returns a key by its id. It returns errKey where there is none, and errKeys where that cannot be found out.

@@ -57,6 +57,8 @@ type Config struct {
 	Flow     Flow
 	Log      zerolog.Logger
 	Now      func() time.Time // nil: time.Now
+	Client   *http.Client     // nil: a plain one
+	Unpaced  bool             // nothing is held back: there is no Microsoft behind Client
 }
 
 // Teams is one tenant.
@@ -79,8 +81,8 @@ func New(c Config) (*Teams, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := newValidator(c.App, c.Tenant, c.Hosts, newKeys(c.OpenID, issuerOf(c.OpenID), c.Now))
-	out := &connector{hosts: c.Hosts, web: client(callFor), tokens: &tokens{web: client(callFor), config: clientcredentials.Config{
+	v := newValidator(c.App, c.Tenant, c.Hosts, newKeys(c))
+	out := &connector{hosts: c.Hosts, web: c.client(callFor), pace: pace{off: c.Unpaced}, tokens: &tokens{web: c.client(callFor), config: clientcredentials.Config{
 		ClientID: c.App, ClientSecret: c.Password.Reveal(), TokenURL: c.Token, Scopes: []string{scopeOf(v.keys.issuer)}, AuthStyle: oauth2.AuthStyleInParams,
 	}}}
 	t := &Teams{

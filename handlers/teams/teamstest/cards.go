@@ -262,3 +262,35 @@ func fill(field map[string]any, text string) (string, error) {
 	}
 	return strings.Join(out, ","), nil
 }
+
+// Button is what can be pressed on a message.
+type Button struct {
+	Label string
+	Data  map[string]any // what the bot wrote to come back with a press
+}
+
+// Actions are the buttons of a message as they are pressed by their labels.
+func (m Message) Actions() []Button {
+	var out []Button
+	for _, a := range actions(m.Card) {
+		label := fmt.Sprint(a["title"])
+		if pressed, err := button(m.Card, label); err == nil {
+			data, _ := pressed["data"].(map[string]any)
+			out = append(out, Button{label, data})
+		}
+	}
+	return out
+}
+
+// Choices are the labels that the field of that label offers.
+func (d Dialog) Choices(label string) []string {
+	var out []string
+	for _, f := range inputs(d.Card) {
+		if f["label"] == label {
+			for _, c := range list(f["choices"]) {
+				out = append(out, fmt.Sprint(c["title"]))
+			}
+		}
+	}
+	return out
+}
