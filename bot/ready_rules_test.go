@@ -61,6 +61,7 @@ func TestReadyRules(t *testing.T) {
 		t.Run(r.name, func(t *testing.T) {
 			t.Run("terminal", func(t *testing.T) { r.holds(t) })
 			t.Run("Slack", func(t *testing.T) { r.holds(t, onSlack) })
+			t.Run("Teams", func(t *testing.T) { r.holds(t, onTeams) })
 		})
 	}
 }
