@@ -139,8 +139,11 @@ func TestDrillsAreApart(t *testing.T) {
 	if v, err := drill.Read(t.Context(), "drill/chat/web-shop"); err != nil || !v.Equal(closed) {
 		t.Errorf("the drill's own flag is %s, error %v, want closed", v.Text, err)
 	}
-	if _, _, total, err := drill.Asked(t.Context(), "drill/chat/web-shop"); err != nil || total != 0 {
+	if _, _, total, err := s.Asked(t.Context(), "drill/chat/web-shop"); err != nil || total != 0 {
 		t.Errorf("the drill's flag was asked for %d times, error %v, want never", total, err)
+	}
+	if last, _, _, err := drill.Asked(t.Context(), "drill/chat/web-shop"); err != nil || last.IsZero() {
+		t.Errorf("Asked of a drill's flag = %v, %v; want a page that is imagined to ask", last, err)
 	}
 }
 
