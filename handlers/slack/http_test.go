@@ -66,6 +66,13 @@ func (d *desk) Overview(context.Context, flow.Person) []card.Card {
 	return []card.Card{{Title: "Nothing is open"}}
 }
 
+// set changes what it does, from now on.
+func (d *desk) set(change func(*desk)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(d)
+}
+
 func (d *desk) got() []flow.Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -190,7 +197,7 @@ func TestSecretRotation(t *testing.T) {
 // what was typed into it.
 func TestTheStoreIsAway(t *testing.T) {
 	w := begin(t, nil)
-	w.desk.away = true
+	w.desk.set(func(d *desk) { d.away = true })
 	d, err := w.Command(t.Context(), ana, support, "/outage chat late")
 	if err != nil || !d.OK() || !strings.Contains(d.Answer, "I cannot remember for you right now") || !strings.Contains(d.Answer, "Settings > Glad App") && !strings.Contains(d.Answer, `Settings \u003e Glad App`) {
 		t.Errorf("answer %q, %v; want the way by hand", d.Answer, err)
@@ -245,7 +252,7 @@ func TestForms(t *testing.T) {
 		t.Errorf("the form was sent from %+v, want the channel in which it was opened", place)
 	}
 
-	w.desk.away = true
+	w.desk.set(func(d *desk) { d.away = true })
 	if _, err := w.Press(t.Context(), ana, w.Messages(support)[0], "Add a line…"); err != nil {
 		t.Fatal(err)
 	}

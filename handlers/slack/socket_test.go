@@ -70,11 +70,11 @@ func TestSocketMode(t *testing.T) {
 	if d := types("/outage three"); !d.OK() {
 		t.Errorf("after the line broke: %+v", d)
 	}
-	w.desk.panics = true
+	w.desk.set(func(d *desk) { d.panics = true })
 	if d := types("/outage four"); d.Err != slacktest.TimedOut {
 		t.Errorf("in a bug: %+v, want no answer", d)
 	}
-	w.desk.panics = true
+	w.desk.set(func(d *desk) { d.panics = true })
 	if _, _, err := w.Say(t.Context(), ana, support, "", "@switchback five"); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestSocketModeAnswersBeforeItGoes(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- w.adapter.Connect(ctx) }()
 	w.connected()
-	w.desk.during = stop
+	w.desk.set(func(d *desk) { d.during = stop })
 	if d, err := w.Command(t.Context(), ana, support, "/outage"); err != nil || !d.OK() {
 		t.Errorf("%+v, %v", d, err)
 	}
