@@ -88,18 +88,20 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 	return append(out, examineGladly(ctx, e, org)...)
 }
 
+// look opens the store, which a running bot may have.
+func (e environment) look(ctx context.Context) (store.Store, error) {
+	if e.RedisURL != "" {
+		return e.open(ctx, "")
+	}
+	return store.OpenOrDial(e.DataDir)
+}
+
 func examineStore(ctx context.Context, e environment) []handlers.Finding {
 	const part = "store"
 	if e.RedisURL == "" && e.DataDir == "" {
 		return nil // the environment says so
 	}
-	var st store.Store
-	var err error
-	if e.RedisURL != "" {
-		st, err = e.open(ctx, "")
-	} else {
-		st, err = store.OpenOrDial(e.DataDir)
-	}
+	st, err := e.look(ctx)
 	if err != nil {
 		return []handlers.Finding{{Part: part, State: handlers.Fail, Text: err.Error(), Next: "see whether it runs, and whether REDIS_URL or DATA_DIR is right; open outages are in their threads, too"}}
 	}
@@ -174,13 +176,7 @@ func examineTeams(ctx context.Context, e environment, org organisation) []handle
 	if e.TeamsApp == "" || e.RedisURL == "" && e.DataDir == "" {
 		return nil // not set up, or the environment says so
 	}
-	var st store.Store
-	var err error
-	if e.RedisURL != "" {
-		st, err = e.open(ctx, "")
-	} else {
-		st, err = store.OpenOrDial(e.DataDir)
-	}
+	st, err := e.look(ctx)
 	if err != nil {
 		return nil // the store says so
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -60,7 +59,7 @@ func NewAPI(c Credentials, client *http.Client) (*API, error) {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "":
 		return nil, errors.New("the address of Gladly's API: want one such as https://acme.gladly.com")
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !config.Loopback(u.Hostname())):
 		return nil, errors.New("the address of Gladly's API: want https")
 	case c.Email == "" || c.Token == "":
 		return nil, errors.New("the credentials of Gladly's API: want an e-mail address and a token")
@@ -73,11 +72,6 @@ func NewAPI(c Credentials, client *http.Client) (*API, error) {
 	// The documentation has /api/v1 in the servers and again in the paths; it stands there once.
 	base := strings.TrimSuffix(strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/"), "/api/v1")
 	return &API{base: base, credentials: c, client: &to}, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Account is an organisation, as Gladly knows it.

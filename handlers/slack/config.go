@@ -2,7 +2,6 @@ package slack
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -52,15 +51,10 @@ func checkURL(what, address string) error {
 	if err != nil || u.Hostname() == "" || u.User != nil {
 		return fmt.Errorf("%s is not a web address", what)
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && config.Loopback(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("%s must begin with https://", what)
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() || host == "localhost"
 }
 
 // lent reports whether a response_url leads to a host on the list. Nothing is ever sent to an address that only a
@@ -72,7 +66,7 @@ func lent(address string, hosts []string) bool {
 	}
 	for _, h := range hosts {
 		if strings.EqualFold(u.Host, h) || strings.EqualFold(u.Hostname(), h) && u.Port() == "" {
-			return u.Scheme == "https" || loopback(u.Hostname())
+			return u.Scheme == "https" || config.Loopback(u.Hostname())
 		}
 	}
 	return false

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
+
+	"switchback/bot/config"
 )
 
 // Microsoft's own addresses.
@@ -37,8 +38,8 @@ func (h hosts) check(address string) error {
 		return errors.New("not the address of a service")
 	}
 	for _, one := range h {
-		named := strings.EqualFold(u.Host, one) || strings.EqualFold(u.Hostname(), one) && (u.Port() == "" || loopback(one))
-		if named && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
+		named := strings.EqualFold(u.Host, one) || strings.EqualFold(u.Hostname(), one) && (u.Port() == "" || config.Loopback(one))
+		if named && (u.Scheme == "https" || u.Scheme == "http" && config.Loopback(u.Hostname())) {
 			return nil
 		}
 	}
@@ -51,15 +52,10 @@ func checkURL(what, address string) error {
 	if err != nil || u.Hostname() == "" || u.User != nil {
 		return fmt.Errorf("%s is not a web address", what)
 	}
-	if u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()) {
+	if u.Scheme == "https" || u.Scheme == "http" && config.Loopback(u.Hostname()) {
 		return nil
 	}
 	return fmt.Errorf("%s must begin with https://", what)
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback() || host == "localhost"
 }
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
