@@ -114,8 +114,12 @@ func (s *Service) verb(ctx context.Context, b *batch, verb string, rest []string
 			say(card.Card{Title: fmt.Sprintf("I do not know the time %q", card.Shorten(plain(text), 40)), Text: []string{"For example: /outage extend 1h, /outage extend 90m, /outage extend open"}})
 			return nil
 		}
-	case "handover", "abandon", "note":
+	case "handover", "abandon":
 		p.Action.Arg = text
+	case "note":
+		if text != "" {
+			p.Action.Verb, p.Fields = "note-send", map[string]string{"text": text}
+		}
 	}
 	e := b.event
 	b.event.What = p
@@ -173,6 +177,9 @@ func which(e Event, verb string, rest []string) (o *Outage, left []string, other
 	return nil, rest, meant, ""
 }
 
+// noteInButton is how many bytes of a note a button carries: with all else it must stay under card.MaxAction.
+const noteInButton = 240
+
 func whichCard(verb, text string, open []Outage) card.Card {
 	if verb == "extend" && text == "" {
 		text = "1h"
@@ -184,6 +191,12 @@ func whichCard(verb, text string, open []Outage) card.Card {
 	if verb == "restore" {
 		c.Notes = append(c.Notes, "Or all: /outage restore all. Each shows first what would be put back.")
 	}
+	if verb == "note" && len(text) > noteInButton {
+		c.Text = append(c.Text, "Copy your line, choose, and paste it:", plain(card.Shorten(text, card.MaxText)))
+		text = ""
+	} else if verb != "note" {
+		text = card.Shorten(text, 80)
+	}
 	for _, o := range open[:min(len(open), card.MaxButtons)] {
 		state := asIs
 		if verb == "extend" { // the same button pressed again is late
@@ -191,7 +204,8 @@ func whichCard(verb, text string, open []Outage) card.Card {
 		}
 		c.Buttons = append(c.Buttons, card.Button{
 			Label:  card.Shorten(capital(o.Channel)+" – "+o.Leaf.Title+" ("+o.ID+")", card.MaxLabel),
-			Action: Action{Outage: o.ID, Verb: verb, State: state, Arg: card.Shorten(text, 80)}.Encode(),
+			Action: Action{Outage: o.ID, Verb: verb, State: state, Arg: text}.Encode(),
+			Opens:  verb == "note" && text == "",
 		})
 	}
 	return c

@@ -330,10 +330,19 @@ func withState(b card.Button, state string) card.Button {
 }
 
 // may reports whether the person may do guided steps of a screen.
-func (s *stepping) may(screen string) bool {
+func (s *stepping) may(screen string) bool { return s.clicks(screen) || s.helps(screen) }
+
+// clicks reports whether the person may do the guided steps of a screen without being asked. Who was a responder when
+// that was last known may put back, and nothing else.
+func (s *stepping) clicks(screen string) bool {
 	by := s.e.By
-	return by.Responder || by.Restorer || by.Admin || by.Unknown != "" && by.ID == s.o.Owner.ID ||
-		slices.ContainsFunc(s.o.Helpers, func(h Helper) bool { return h.Who.ID == by.ID && h.Screen == screen })
+	forward := slices.ContainsFunc(s.on(screen, undone), func(st change.Step) bool { return !st.Back })
+	return by.Responder || by.Admin || by.Restorer && !forward || by.Unknown != "" && by.ID == s.o.Owner.ID
+}
+
+// helps reports whether the person was asked to click in a screen. That answers for its items, and asks nobody else.
+func (s *stepping) helps(screen string) bool {
+	return slices.ContainsFunc(s.o.Helpers, func(h Helper) bool { return h.Who.ID == s.e.By.ID && h.Screen == screen })
 }
 
 // apply does something to a step, now and in the record that is saved. It reports whether the step still was there.
@@ -356,7 +365,7 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 	by, at := s.e.By, s.e.At
 	mine := s.on(screen, heldBy(by.ID))
 	switch {
-	case !s.may(screen):
+	case !s.may(screen), strings.HasPrefix(a.Verb, "ask-someone") && !s.clicks(screen):
 		s.refuse()
 		return
 	case a.Verb == "checked":
@@ -440,7 +449,13 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 	}
 }
 
+// claim takes the next free items. Whoever still is at some finishes those, or gives them back, first: a second press
+// takes no more.
 func (s *stepping) claim(screen string) {
+	if mine := s.on(screen, heldBy(s.e.By.ID)); len(mine) > 0 {
+		s.tell(card.Card{Title: "You are at " + card.Shorten(names(mine), 80) + " already", Text: []string{"Your card in the thread shows what is next. Nothing more was taken."}})
+		return
+	}
 	open := s.on(screen, free)
 	if len(open) == 0 {
 		s.tell(card.Card{Title: "Nothing is free on " + screen, Text: []string{"The list in the thread shows who is at what."}})
@@ -670,6 +685,10 @@ func (s *stepping) askSomeone(screen, name string) {
 	s.note("asked", "%s asks %s to click in %s", s.e.By.Name, who.Name, screen)
 	c := s.board(screen)
 	c.Title = s.e.By.Name + " asks you to click in " + screen
+	c.Buttons = slices.DeleteFunc(c.Buttons, func(b card.Button) bool { // who was asked asks nobody else
+		a, err := DecodeAction(b.Action)
+		return err == nil && a.Verb == "ask-someone"
+	})
 	s.post("asked/"+s.e.ID, Place{Platform: platform, Person: who.Account}, c)
 }
 

@@ -36,6 +36,11 @@ func (s *stepping) press(p Press) {
 		return
 	case "note":
 		if a.Arg != "" {
+			said := func(l Line) bool { return l.What == "note" && l.By == s.e.By.Name && l.Text == plain(a.Arg) }
+			if slices.ContainsFunc(s.o.Timeline, said) {
+				s.tell(card.Card{Title: "That line stands in the timeline of " + s.o.ID + " already"})
+				return
+			}
 			s.addNote(a.Arg)
 			return
 		}
@@ -125,7 +130,8 @@ func (s *stepping) press(p Press) {
 	case "works", "still", "changed", "later":
 		s.heard(a)
 	case "next-day":
-		if until, err := time.Parse(time.RFC3339, a.Arg); err == nil {
+		// One day after the other: the button of a day that is long covered, or far away, moves nothing.
+		if until, err := time.Parse(time.RFC3339, a.Arg); err == nil && until.Before(s.e.At.Add(2*24*time.Hour)) {
 			s.do(Enter{Join: s.o.ID, At: s.o.Leaf.ID, Until: until})
 		}
 	case "add":
@@ -353,6 +359,10 @@ func (s *stepping) strike(arg string) {
 	i, err := strconv.Atoi(arg)
 	if err != nil || i < 0 || i >= len(s.o.Timeline) || s.o.Timeline[i].What != "note" || s.o.Timeline[i].Struck != "" {
 		s.tell(card.Card{Title: "There is no such line to strike"})
+		return
+	}
+	if !s.e.By.Responder && s.o.Timeline[i].By != s.e.By.Name {
+		s.refuse()
 		return
 	}
 	s.o.Timeline = slices.Clone(s.o.Timeline)
