@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -199,7 +200,24 @@ func examineTeams(ctx context.Context, e environment, org organisation) []handle
 			what.People[p.Teams] = p.Name
 		}
 	}
-	return t.Examine(ctx, what)
+	return append(t.Examine(ctx, what), unnamedInTeams(org)...)
+}
+
+// unnamedInTeams names the responders who have no rights in Teams: nobody is recognised there by a name or an address.
+func unnamedInTeams(org organisation) []handlers.Finding {
+	var names []string
+	for _, p := range org.People {
+		if p.Teams == "" && slices.Contains(org.Responders, p.Name) {
+			names = append(names, "@"+p.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []handlers.Finding{{
+		Part: "Teams accounts", State: handlers.Warn, Text: "no teams is named for " + strings.Join(names, ", ") + ": in Teams they can look, and neither change nor restore",
+		Next: "add their object ids under people, from Entra, Users",
+	}}
 }
 
 func orAll(channels []string) string {

@@ -167,6 +167,23 @@ func TestTeamsWords(t *testing.T) {
 	gus.Alone("This belongs to acme")
 }
 
+// A login name proves nobody. Who was given one that a responder has as their address may look, and change nothing.
+func TestTeamsLoginNameGivesNoRights(t *testing.T) {
+	n := inTeams(t, false)
+	n.end()
+	n.start(strings.ReplaceAll(n.doc, "name: kim, slack: U0KIM", "name: kim, slack: U0KIM, email: kim@acme.example"))
+	n.teams.Connect(n.url + "/api/messages")
+	kim := n.teams.AddUser(teamstest.User{Name: "kim the second", UPN: "kim@acme.example"})
+	n.teams.SetGroup("support", func(g *teamstest.Group) { g.Members = append(g.Members, kim.ID) })
+	n.ana.Says("support", "@Switchback outage chat late")
+	n.ana.Alone("Web shop", "open → closed").Press("Close Web shop now")
+	second := n.Person("kim the second")
+	n.support.Shows("Web shop", "Restore…").As(second).Press("Restore…")
+	second.Sees("You are not one of the responders")
+	n.support.Shows("Web shop", "Restore…").As(n.sam).Press("Restore…")
+	n.support.Thread("Web shop").Shows("Put everything back now")
+}
+
 // Begun in Slack, it stands in Teams, is worked on and put back there; and the other way round.
 func TestOneOutageTwoPlatforms(t *testing.T) {
 	n := inTeams(t, true)
@@ -253,6 +270,7 @@ func TestDoctorOfTeams(t *testing.T) {
 	}
 	says(handlers.OK, "gives the bot a token")
 	says(handlers.OK, "for everything else")
+	says(handlers.Warn, "no teams is named for @kim")
 	n.teams.SetUser("ana", func(u *teamstest.User) { u.Gone = true })
 	says(handlers.Fail, "no full member")
 	guest, _ := n.teams.User("gus")

@@ -48,7 +48,7 @@ type Someone struct {
 	Name        string `yaml:"name" jsonschema_description:"How the person is named on cards, without @."`
 	Slack       string `yaml:"slack" jsonschema_description:"Slack member id, such as U012AB3CD."`
 	Teams       string `yaml:"teams" jsonschema_description:"Teams (Entra) object id."`
-	Email       string `yaml:"email"`
+	Email       string `yaml:"email" jsonschema_description:"Counts where the chat platform proves it, as Slack does. Teams proves none: there a person is known by teams alone."`
 	Terminal    string `yaml:"terminal" jsonschema_description:"Name in bot chat."`
 	Zone        string `yaml:"zone" jsonschema_description:"The person's own time zone, if it is another one."`
 	GladlyAdmin bool   `yaml:"gladly_admin" jsonschema_description:"May click in Gladly's settings."`

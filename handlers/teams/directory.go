@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,6 +21,7 @@ import (
 const (
 	freshFor  = 5 * time.Minute  // how long what Teams said of people and channels is taken for true
 	failedFor = 15 * time.Second // how long Teams is not asked again after it did not answer
+	sharedFor = time.Hour        // how long the last word on who reads a conversation counts while there is none
 	mostPages = 20               // of a channel's members; with more of them nobody knows who reads along
 	pageSize  = 500
 )
@@ -29,7 +32,7 @@ type directory struct {
 	now   func() time.Time
 
 	members  cache[flow.Account]
-	outside  cache[bool]
+	outside  cache[readers]
 	channels cache[[]channelInfo]
 }
 
@@ -50,6 +53,11 @@ func (m memberInfo) ours(tenant string) bool {
 }
 
 // Account looks somebody up, by their object in Entra, where they were seen.
+//
+// It has no Email: somebody is one of the people of the organisation document by their object id alone. What Teams says
+// of mail proves nobody. A user principal name is a login, which needs no mailbox, changes with a marriage, and is given
+// to somebody else when it is free; mail is a text that whoever administers accounts writes. An object id is never given
+// twice.
 func (d *directory) Account(ctx context.Context, id string) (flow.Account, error) {
 	if !IsID(id) { // an account that Teams gave no object for: none of the organisation's
 		return flow.Account{}, nil
@@ -78,17 +86,22 @@ func (d *directory) ask(ctx context.Context, id string) (flow.Account, error) {
 		if err != nil {
 			continue
 		}
-		a := flow.Account{Name: orElse(plain(m.Name), id), Zone: who.Zone, Member: m.ours(d.teams.config.Tenant)}
-		if a.Member {
-			a.Email = m.UPN // its domain is one that the tenant has proved
-		}
-		return a, nil
+		return flow.Account{Name: orElse(plain(m.Name), id), Zone: who.Zone, Member: m.ours(d.teams.config.Tenant)}, nil
 	}
 	if r, ok := errors.AsType[*refusal](err); ok && r.status == http.StatusNotFound {
 		return flow.Account{}, nil
 	}
 	return flow.Account{}, err
 }
+
+// readers are those who read a conversation.
+type readers struct {
+	team    string
+	outside bool // some are of other organisations
+}
+
+// errNoWord means that Teams will not say who reads a conversation, however often it is asked.
+var errNoWord = errors.New("Teams does not say who reads there")
 
 // Outside reports whether people of other organisations read a conversation: a channel is shared, or has guests. What
 // cannot be found out counts as yes.
@@ -100,26 +113,44 @@ func (d *directory) Outside(ctx context.Context, id string) bool {
 	return outside || err != nil
 }
 
-// whoReads is Outside with the reason for which it is not known.
+// whoReads is Outside where there is time: an error means that Teams may say it later. What it said within the hour
+// counts while it does not answer: it tells the bot when somebody comes, and an outage does not leave its home for one
+// answer that did not come.
 func (d *directory) whoReads(ctx context.Context, id string) (outside bool, err error) {
-	return d.outside.get(ctx, d.now(), id, func(ctx context.Context) (bool, error) { return d.askOutside(ctx, id) })
+	read, err := d.outside.get(ctx, d.now(), id, func(ctx context.Context) (readers, error) { return d.readers(ctx, id) })
+	switch last, ok := d.outside.since(id, d.now().Add(-sharedFor)); {
+	case err == nil:
+		return read.outside, nil
+	case errors.Is(err, errNoWord):
+		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", id).Msg("it is treated as if people of other organisations read there")
+		return true, nil
+	case ok && !never(err):
+		return last.outside, nil
+	}
+	return true, err
 }
 
-func (d *directory) askOutside(ctx context.Context, id string) (bool, error) {
+// never reports whether Teams refused for good: the bot is not there any more.
+func never(err error) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && (r.status == http.StatusForbidden || r.status == http.StatusNotFound || r.status == http.StatusGone)
+}
+
+// readers asks Teams who reads a conversation.
+func (d *directory) readers(ctx context.Context, id string) (readers, error) {
 	c, err := d.teams.at(ctx, id)
-	if err != nil {
-		return true, err
+	if err != nil || c.Kind == personal {
+		return readers{}, err
 	}
-	if c.Kind == personal {
-		return false, nil
-	}
+	out := readers{team: c.Team}
 	if c.Kind == channel {
 		info, err := d.channel(ctx, c)
 		if err != nil {
-			return true, err
+			return out, err
 		}
 		if info.Type == "shared" {
-			return true, nil
+			out.outside = true
+			return out, nil
 		}
 	}
 	next := ""
@@ -129,23 +160,25 @@ func (d *directory) askOutside(ctx context.Context, id string) (bool, error) {
 			Next    string       `json:"continuationToken"`
 		}
 		if err := d.teams.connector.pace.read(id); err != nil {
-			return true, err
+			return out, err
 		}
 		query := url.Values{"pageSize": {"500"}}
 		if next != "" {
 			query.Set("continuationToken", next)
 		}
 		if err := d.teams.connector.do(ctx, http.MethodGet, c.Service, "/v3/conversations"+path(id)+"/pagedmembers?"+query.Encode(), nil, &page); err != nil {
-			return true, err
+			return out, err
 		}
 		if slices.ContainsFunc(page.Members, func(m memberInfo) bool { return !m.ours(d.teams.config.Tenant) }) {
-			return true, nil
+			out.outside = true
+			return out, nil
 		}
 		if next = page.Next; next == "" {
-			return len(page.Members) == 0, nil
+			out.outside = len(page.Members) == 0
+			return out, nil
 		}
 	}
-	return true, errors.New("too many people to look at")
+	return out, fmt.Errorf("%w: too many people", errNoWord)
 }
 
 // channelInfo is a channel of a team.
@@ -169,7 +202,7 @@ func (d *directory) channel(ctx context.Context, c conversation) (channelInfo, e
 			}
 		}
 	}
-	err := errors.New("a channel of a team that the bot is not in")
+	err := fmt.Errorf("%w: it is in no team that the bot is in", errNoWord)
 	for _, team := range teams {
 		var all []channelInfo
 		all, failed := d.channels.get(ctx, d.now(), team, func(ctx context.Context) ([]channelInfo, error) {
@@ -195,11 +228,12 @@ func (d *directory) channel(ctx context.Context, c conversation) (channelInfo, e
 	return channelInfo{}, err
 }
 
-// forget drops what is known of a conversation, its team and its people: Teams said that something has changed.
+// forget drops what is known of a conversation and the channels of its team, and of people: Teams said that something
+// has changed.
 func (d *directory) forget(in incoming) {
-	d.outside.clear()
-	d.members.clear()
-	d.channels.drop(in.team)
+	d.outside.drop(func(id string, r readers) bool { return id == in.channel || r.team == "" || r.team == in.team })
+	d.members.drop(func(string, flow.Account) bool { return true })
+	d.channels.drop(func(team string, _ []channelInfo) bool { return team == in.team })
 }
 
 // cache keeps what was asked for. While Teams does not answer it is not asked at each turn.
@@ -209,40 +243,51 @@ type cache[T any] struct {
 }
 
 type kept[T any] struct {
-	value T
-	err   error
-	at    time.Time
+	value  T
+	at     time.Time // of the value; zero: there is none
+	failed time.Time // when asking did not work last
+	err    error
 }
 
 func (c *cache[T]) get(ctx context.Context, now time.Time, key string, ask func(context.Context) (T, error)) (T, error) {
 	c.mu.Lock()
-	k, ok := c.kept[key]
+	k := c.kept[key]
 	c.mu.Unlock()
-	age := now.Sub(k.at)
-	if ok && (k.err == nil && age < freshFor || k.err != nil && age < failedFor) {
-		return k.value, k.err
+	switch {
+	case !k.at.IsZero() && now.Sub(k.at) < freshFor:
+		return k.value, nil
+	case k.err != nil && now.Sub(k.failed) < failedFor:
+		var none T
+		return none, k.err
 	}
 	value, err := ask(ctx)
-	if err != nil && ctx.Err() != nil { // it was not Teams that gave up
+	switch {
+	case err == nil:
+		k = kept[T]{value: value, at: now}
+	case ctx.Err() != nil: // it was not Teams that gave up
 		return value, err
+	default:
+		k.failed, k.err = now, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.kept == nil || len(c.kept) >= mostKept {
 		c.kept = map[string]kept[T]{}
 	}
-	c.kept[key] = kept[T]{value, err, now}
+	c.kept[key] = k
 	return value, err
 }
 
-func (c *cache[T]) drop(key string) {
+// since returns a value that is not older.
+func (c *cache[T]) since(key string, at time.Time) (T, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.kept, key)
+	k := c.kept[key]
+	return k.value, k.at.After(at)
 }
 
-func (c *cache[T]) clear() {
+func (c *cache[T]) drop(of func(key string, value T) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.kept = nil
+	maps.DeleteFunc(c.kept, func(key string, k kept[T]) bool { return of(key, k.value) })
 }

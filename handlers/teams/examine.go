@@ -58,7 +58,8 @@ func (t *Teams) examineChannel(ctx context.Context, id, what, inside string) han
 		f.State, f.Text, f.Next = handlers.Fail, c.Gone, "add the app to its team again"
 		return f
 	}
-	outside, err := t.directory.outside.get(ctx, t.config.Now(), id, func(ctx context.Context) (bool, error) { return t.directory.askOutside(ctx, id) })
+	read, err := t.directory.readers(ctx, id)
+	outside := read.outside
 	switch {
 	case err != nil:
 		f.State, f.Text = handlers.Fail, fmt.Sprintf("nobody knows who reads there (%v), so it gets title, state and end only", err)

@@ -98,13 +98,13 @@ func (t *Teams) Send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 	if err != nil {
 		return "", err
 	}
+	if t.dead(c) {
+		return "", fmt.Errorf("%w: %s", handlers.ErrGone, c.Gone)
+	}
 	outside := false
 	if p.Place.Person == "" {
 		if outside, err = t.directory.whoReads(ctx, p.Place.Channel); err != nil {
-			if later, ok := errors.AsType[handlers.Later](err); ok {
-				return "", later // neither may it be read by anybody, nor be lost
-			}
-			outside = true
+			return "", t.unread(ctx, c, err)
 		}
 	}
 	if outside {
@@ -112,9 +112,6 @@ func (t *Teams) Send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 			return to.Ref, nil // nothing of it is for people of other organisations
 		}
 		p.Card, p.Mention = card.Card{Title: p.Card.Outside, Drill: p.Card.Drill}, nil
-	}
-	if t.dead(c) {
-		return "", fmt.Errorf("%w: %s", handlers.ErrGone, c.Gone)
 	}
 	if err := t.connector.pace.message(c.ID); err != nil {
 		return "", err
@@ -130,6 +127,18 @@ func (t *Teams) Send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 	}
 	t.watched.tell(messageKey(p), p.Card)
 	return sent, nil
+}
+
+// unread is what becomes of a message while nobody knows who would read it: neither may everybody read it, nor may it be
+// lost.
+func (t *Teams) unread(ctx context.Context, c conversation, err error) error {
+	if never(err) {
+		return t.became(ctx, c, posting, err)
+	}
+	if later, ok := errors.AsType[handlers.Later](err); ok {
+		return later
+	}
+	return fmt.Errorf("who reads there is not known: %w: %w", err, handlers.Later{After: failedFor, Away: true})
 }
 
 // messageKey names one of our messages in what a press brings back.

@@ -254,6 +254,25 @@ func TestTokensOfTheBot(t *testing.T) {
 	}
 }
 
+// Somebody is one of the organisation's people by their object id alone. Who is given a free login name, or writes a
+// colleague's address into their own account, is nobody's colleague for that, and no guest is a member.
+func TestDirectoryTrustsNoName(t *testing.T) {
+	n := newTenant(t, teamstest.Config{})
+	for name, u := range map[string]teamstest.User{
+		"who came after ana":                    {Name: "new", UPN: "ana@acme.example"},
+		"a guest with ana's address":            {Name: "guest", UPN: "ana@acme.example", Guest: true},
+		"a member of another organisation":      {Name: "other", UPN: "ana@acme.example", Tenant: "0the40e0-0000-4000-8000-000000000001"},
+		"one whose account was made for guests": {Name: "ext", UPN: "ana_acme.example#EXT#@acme.example"},
+	} {
+		u = n.AddUser(u)
+		n.says(u.Name, "", "hi")
+		a, err := n.teams.Directory().Account(t.Context(), u.Object)
+		if a.Email != "" || a.Member != (u.Name == "new") || err != nil {
+			t.Errorf("%s is %+v, %v", name, a, err)
+		}
+	}
+}
+
 func TestDirectory(t *testing.T) {
 	c := &clock{}
 	n := newTenant(t, teamstest.Config{Now: c.now})
@@ -265,7 +284,7 @@ func TestDirectory(t *testing.T) {
 	n.says("ana", "", "hi")
 	c.move(time.Minute)
 	a, err := d.Account(t.Context(), n.object("ana"))
-	if want := (flow.Account{Name: "ana", Zone: "America/New_York", Email: "ana@acme.example", Member: true}); a != want || err != nil {
+	if want := (flow.Account{Name: "ana", Zone: "America/New_York", Member: true}); a != want || err != nil {
 		t.Errorf("Account = %+v, %v, want %+v", a, err, want)
 	}
 	n.says("ana", "general", "@Switchback hi") // so its team is known
@@ -304,5 +323,73 @@ func TestDirectory(t *testing.T) {
 	c.move(10 * time.Minute)
 	if a, err := d.Account(t.Context(), n.object("ana")); a.Member || err != nil {
 		t.Errorf("who left: %+v, %v", a, err)
+	}
+}
+
+// Teams is asked who reads a channel, and does not answer: its last word counts for an hour, and after that a message
+// waits. It is neither shown to anybody on a guess, nor lost, nor does its outage leave its home for that.
+func TestNobodyKnowsWhoReads(t *testing.T) {
+	c := &clock{}
+	n := newTenant(t, teamstest.Config{Now: c.now})
+	n.says("ana", "general", "@Switchback hi")
+	d := n.teams.Directory()
+	sends := func(want string) {
+		t.Helper()
+		before := len(n.Messages("support", ""))
+		_, err := n.teams.Send(t.Context(), inChannel("home", "Web shop: 08:00 → Closed"), target(""))
+		if later, ok := errors.AsType[handlers.Later](err); want == "" && (!ok || !later.Away) || want != "" && err != nil {
+			t.Fatalf("Send = %v", err)
+		}
+		got := ""
+		for _, m := range n.Messages("support", "")[before:] {
+			got += teamstest.TextOf(m.Card, "")
+		}
+		if got != want {
+			t.Errorf("it shows %q, want %q", got, want)
+		}
+	}
+	away := func(f teamstest.Fault) {
+		t.Helper()
+		f.Path, f.Times = "/pagedmembers", 1
+		n.Fail(f)
+	}
+	away(teamstest.Fault{Status: 503}) // before the first word
+	if !d.Outside(t.Context(), support) {
+		t.Error("what was never known is not outside")
+	}
+	sends("")
+	c.move(time.Minute)
+	if d.Outside(t.Context(), support) {
+		t.Error("Teams answers, and the channel is outside")
+	}
+	sends("Web shop: 08:00 → Closed")
+	for _, f := range []teamstest.Fault{{Status: 500}, {Status: 429, After: 30}, {Status: 504}} {
+		c.move(10 * time.Minute)
+		away(f)
+		if d.Outside(t.Context(), support) {
+			t.Errorf("%+v: the channel is outside", f)
+		}
+		sends("Web shop: 08:00 → Closed")
+	}
+	c.move(31 * time.Minute)
+	away(teamstest.Fault{Status: 503})
+	if !d.Outside(t.Context(), support) {
+		t.Error("the last word counts for more than an hour")
+	}
+	sends("")
+	// Somebody came, says Teams, and then nothing more: the last word is none.
+	c.move(time.Minute)
+	sends("Web shop: 08:00 → Closed")
+	n.Send(t.Context(), n.Activity("conversationUpdate", "ana", "general", func(a map[string]any) { a["membersAdded"] = []any{map[string]any{"id": "29:x"}} }), teamstest.Token{})
+	away(teamstest.Fault{Status: 503})
+	sends("")
+	// The bot was removed: that is no silence.
+	c.move(10 * time.Minute)
+	n.SetGroup("support", func(g *teamstest.Group) { g.Bot = false })
+	if !d.Outside(t.Context(), support) {
+		t.Error("the last word counts where the bot was removed")
+	}
+	if _, err := n.teams.Send(t.Context(), inChannel("home", "Closed"), target("")); !errors.Is(err, handlers.ErrGone) {
+		t.Errorf("Send = %v, want gone", err)
 	}
 }

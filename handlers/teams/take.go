@@ -92,7 +92,7 @@ func refusal400(in incoming) any {
 
 // event is what came in, for flow. False means that it was not understood; an event without a What is nothing to do.
 func (t *Teams) event(ctx context.Context, in incoming) (flow.Event, bool) {
-	now := time.Now()
+	now := t.config.Now()
 	e := flow.Event{
 		ID: in.id, At: now, Place: flow.Place{Platform: Platform, Channel: in.channel, In: in.thread},
 		By: flow.Person{Account: Platform + ":" + in.user},
@@ -178,7 +178,7 @@ func passing(c card.Card) bool { return c.Tone == card.Working && len(c.Buttons)
 // answerForm waits a little for the form that a press opens, or for what was wrong with one that was sent. Where that
 // takes longer, it closes, and a card offers it.
 func (t *Teams) answerForm(ctx context.Context, in incoming, e flow.Event, replies <-chan flow.Reply) any {
-	wait := time.NewTimer(time.Until(e.Until))
+	wait := time.NewTimer(e.Until.Sub(t.config.Now()))
 	defer wait.Stop()
 	select {
 	case r, ok := <-replies:
