@@ -49,6 +49,18 @@ const taken = `@ 2026-11-28T01:00:00Z live
 > 
 `
 
+// differing is three numbers sent to voicemail by hand, of which one showed something else than what was known.
+const differing = `@ 2026-11-28T01:00:00Z live
+> /outage voice agents
+> 1
+> 3.1
+> 5.2
+> Snow day
+>
+>
+> 5.1
+`
+
 func rules() []rule {
 	return []rule{
 		{
@@ -215,9 +227,37 @@ func rules() []rule {
 			nil,
 		},
 		{
+			"R21 a noted value that is not the known one: which should come back is asked at once, and answered by a press", differing + "> 6.1\n> /outage restore\n",
+			[]string{
+				"Orders, Initial IVR: Snow day → Voicemail Only", "Which should come back for +1 650 555 0101 Orders, Initial IVR?", "Gladly showed Snow day (@ana), known from before is Main menu",
+				"[6.1] Main menu", "[6.2] Snow day", "[6.3] Find out later", "> 6.1", "Which value should come back: nothing is open here any more",
+				"Restore outage 1?", "Orders, Initial IVR: Voicemail Only → Main menu (by a person in Gladly)",
+			},
+			[]string{"Voicemail Only → Snow day"},
+		},
+		{
+			"R21 find out later: asked with each reminder, before the restore, and before the clicks that put it back", differing + "> 6.3\n~ 3h45m\n~ 15m\n> /outage restore\n> 1\n> 1\n> 3.1\n> 5.1\n> 5.2\n> 5.1\n",
+			[]string{
+				"To be found out, says @ana", "in 15 min", "Nobody said yet which value should come back: +1 650 555 0101 Orders", "Say which should come back…",
+				"Can it be restored?", "Nobody said yet which value should come back", "Orders, Initial IVR: Voicemail Only → ? (by a person in Gladly)", "I ask you which should come back",
+				"Returns, Initial IVR: Voicemail Only → Main menu: Move the mouse", "@ana, before you click: which should come back?", "Give mine back",
+				"Orders, Initial IVR: Voicemail Only → Snow day: Move the mouse", "all 4 numbers as before",
+			},
+			nil,
+		},
+		{
 			"R61 what was done by hand is taken over, and nothing is set or clicked", taken,
 			[]string{"It is done already: take it over", "What was there before you changed it?", "Orders, Initial IVR: Main menu → Voicemail Only: done 17:00", "as a customer: voicemail heard?", "nothing left to do by hand"},
 			[]string{"now click in", "I click", "Repairs, Initial IVR: →"},
+		},
+		{
+			"R22 what Gladly will not clear is left by name, alone, with what was chosen instead", strings.Replace(differing, "Snow day", "Blank", 1) + "> 6.2\n> /outage restore\n> 1\n> 1\n> 3.1\n> 5.3\n> Blank\n> 5.3\n> Main menu\n> 5.1\n",
+			[]string{
+				"Which should come back for +1 650 555 0101 Orders", "Orders, Initial IVR: Blank → Voicemail Only: done", "Gladly will not clear it…", "It was blank before. What did you choose instead?",
+				"That is no other value for", "Orders, Initial IVR: Blank → Voicemail Only: left as it is: Gladly would not clear it; it shows Main menu instead, chosen by @ana",
+				"Orders left as it is", "Returns, Initial IVR: Main menu, as before",
+			},
+			nil,
 		},
 		{
 			"R22 an empty field says nothing", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.2\n> Snow day\n> \n> \n> /outage status\n",
@@ -240,7 +280,7 @@ func rules() []rule {
 			nil,
 		},
 		{
-			"R16 a value that was put back is the known one of the next outage", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 2\n> Snow day\n> \n> \n> 1\n> /outage restore\n> 1\n> 1\n> 3.1\n> 1\n> 3.1\n~ 1h\n> /outage voice agents\n> 6\n> 1\n",
+			"R16 a value that was put back is the known one of the next outage", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 2\n> Snow day\n> \n> \n> 6.2\n> 5.1\n> /outage restore\n> 1\n> 1\n> 3.1\n> 1\n> 3.1\n~ 1h\n> /outage voice agents\n> 6\n> 1\n",
 			[]string{"Orders, Initial IVR: Snow day, as before", "What was there before you changed it?", "known from before: Snow day"},
 			nil,
 		},

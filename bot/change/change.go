@@ -246,6 +246,7 @@ type Step struct {
 	State  State      `json:"state"`
 	Before *Baseline  `json:"before,omitzero"` // nil until recorded, and for adopted steps
 	Noted  []Baseline `json:"noted,omitzero"`  // what a person had noted before it was corrected, oldest first
+	Doubt  bool       `json:"doubt,omitzero"`  // Guided: Before is not the known value, and nobody said yet which should come back
 	Holder *Holder    `json:"holder,omitzero"` // Guided: who is at it; nil: nobody
 	Shown  bool       `json:"shown,omitzero"`  // Guided: somebody was shown the clicks, and may have clicked
 	Checks []Check    `json:"checks,omitzero"` // what people met as customers, oldest first

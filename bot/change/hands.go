@@ -40,7 +40,23 @@ func NoteBefore(s Step, v Value, by string, at time.Time) (Step, error) {
 		return s, nil
 	}
 	s.State, s.Before = Recorded, &Baseline{Value: v, By: by, At: at}
+	s.Doubt = s.Known != nil && !s.Known.Equal(v) && !s.Known.Equal(s.Want)
 	return s, nil
+}
+
+// Choose says which value should come back, where the one that was noted is not the known one: it is one of these two.
+func Choose(s Step, v Value, by string, at time.Time) (Step, error) {
+	switch {
+	case !s.Doubt || !s.Open() || s.Before == nil || s.Known == nil:
+		return s, ErrMoved
+	case v.Equal(s.Before.Value):
+		s.Doubt = false
+		return s, nil
+	case v.Equal(*s.Known):
+		return Correct(s, v, by, at)
+	default:
+		return s, ErrMoved
+	}
 }
 
 // Correct replaces what a person noted, until it is restored. Both words stay. What the bot read itself is not
@@ -50,7 +66,7 @@ func Correct(s Step, v Value, by string, at time.Time) (Step, error) {
 		return s, ErrMoved
 	}
 	s.Noted = append(append([]Baseline{}, s.Noted...), *s.Before)
-	s.Before = &Baseline{Value: v, By: by, At: at}
+	s.Before, s.Doubt = &Baseline{Value: v, By: by, At: at}, false
 	return s, nil
 }
 
@@ -120,6 +136,16 @@ func Seen(s Step, now Value, by string, at time.Time) (Step, error) {
 	default:
 		s.State, s.Now, s.Holder = Conflict, &now, nil
 	}
+	return s, nil
+}
+
+// Instead is a person's word that the platform would not take the value from before, and what was chosen there: the
+// step is left with that, by name.
+func Instead(s Step, now Value, by, reason string, at time.Time) (Step, error) {
+	if s.Way != Guided || s.State != RestoreIntent || now.Equal(s.Want) {
+		return s, ErrMoved
+	}
+	s.State, s.Now, s.Reason, s.By, s.At, s.Holder = Left, &now, reason, by, at, nil
 	return s, nil
 }
 

@@ -103,3 +103,64 @@ func TestWhatWasThereBeforeUs(t *testing.T) {
 		}
 	}
 }
+
+// R21: where the noted value is not the known one, somebody says which of the two should come back; both words stay. It
+// is asked only where there is a choice, and answered once.
+func TestWhichShouldComeBack(t *testing.T) {
+	at := time.Unix(1000, 0)
+	noted := func(known *Value, v string) Step {
+		s, err := NoteBefore(Step{Way: Guided, State: Planned, Want: value("Voicemail"), Known: known}, value(v), "@ana", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for name, s := range map[string]Step{
+		"nothing was known":             noted(nil, "Snow day"),
+		"it is the known one":           noted(new(value("Main menu")), "Main menu"),
+		"known is the outage's own":     noted(new(value("Voicemail")), "Snow day"),
+		"it is the outage's own: adopt": noted(new(value("Main menu")), "Voicemail"),
+	} {
+		if s.Doubt {
+			t.Errorf("%s: asked all the same: %+v", name, s)
+		}
+	}
+	s := noted(new(value("Main menu")), "Snow day")
+	if !s.Doubt {
+		t.Fatalf("not asked: %+v", s)
+	}
+	if _, err := Choose(s, value("Night menu"), "@kim", at); !errors.Is(err, ErrMoved) {
+		t.Errorf("a third value: %v, want ErrMoved", err)
+	}
+	known, err := Choose(s, value("Main menu"), "@kim", at)
+	if err != nil || known.Doubt || known.Before.Value.Text != "Main menu" || known.Before.By != "@kim" || len(known.Noted) != 1 {
+		t.Errorf("the known one: %+v, %v", known, err)
+	}
+	kept, err := Choose(s, value("Snow day"), "@kim", at)
+	if err != nil || kept.Doubt || kept.Before.Value.Text != "Snow day" || kept.Before.By != "@ana" || len(kept.Noted) != 0 {
+		t.Errorf("the noted one: %+v, %v", kept, err)
+	}
+	if _, err := Choose(kept, value("Main menu"), "@sam", at); !errors.Is(err, ErrMoved) {
+		t.Errorf("a second answer: %v, want ErrMoved", err)
+	}
+	if mended, err := Correct(s, value("Rain day"), "@kim", at); err != nil || mended.Doubt {
+		t.Errorf("mended: %+v, %v; want no question left", mended, err)
+	}
+}
+
+// R22: what the platform will not clear is left with what was chosen instead, and only while it is being put back.
+func TestInstead(t *testing.T) {
+	at := time.Unix(1000, 0)
+	back := Step{Way: Guided, State: RestoreIntent, Back: true, Want: value("Voicemail"), Before: &Baseline{By: "@ana"}, Holder: &Holder{ID: "sam"}}
+	s, err := Instead(back, value("Main menu"), "@sam", "would not clear", at)
+	if err != nil || s.State != Left || s.Now.Text != "Main menu" || s.By != "@sam" || s.Holder != nil {
+		t.Errorf("Instead = %+v, %v", s, err)
+	}
+	if _, err := Instead(back, back.Want, "@sam", "", at); !errors.Is(err, ErrMoved) {
+		t.Errorf("the outage's own value: %v, want ErrMoved", err)
+	}
+	back.State = IsSet
+	if _, err := Instead(back, value("Main menu"), "@sam", "", at); !errors.Is(err, ErrMoved) {
+		t.Errorf("nobody was shown the clicks: %v, want ErrMoved", err)
+	}
+}

@@ -143,7 +143,7 @@ func (r Record) Tell(k Key, seen State, a Answer, value Value, by, reason string
 			if s.Before != nil { // mistyped: both words stay
 				s.Noted = append(slices.Clone(s.Noted), *s.Before)
 			}
-			s.Before = &Baseline{Value: value, By: by, At: at}
+			s.Before, s.Doubt = &Baseline{Value: value, By: by, At: at}, false
 			s.State, s.Back, s.Tries, s.Reason = back, true, 0, ""
 			s.Allow, s.Now = s.Now, nil
 		default:

@@ -102,6 +102,7 @@ type capsuleStep struct {
 	Want   cell         `json:"want"`
 	Set    *cell        `json:"set,omitzero"`
 	Known  *cell        `json:"known,omitzero"` // the value of peace time, as the organisation wrote it down
+	Doubt  bool         `json:"doubt,omitzero"` // nobody said yet which of the two should come back
 	State  change.State `json:"state"`
 }
 
@@ -211,7 +212,7 @@ func Capsule(o Outage, r change.Record, lineage string, counter uint64) []string
 		none = false
 		row := capsuleStep{
 			Key: st.Key, Action: st.Action, Target: st.Target, Label: st.Label, Name: st.Name, Way: ways()[st.Way], Day: st.Day,
-			Want: cellOf(st.Want), State: st.State,
+			Want: cellOf(st.Want), State: st.State, Doubt: st.Doubt,
 		}
 		if st.Before != nil {
 			row.Before, row.By, row.At = new(cellOf(st.Before.Value)), st.Before.By, stampOf(st.Before.At)
@@ -519,7 +520,7 @@ func (c capsuleOutage) outage() (Outage, Origin, error) {
 
 func (c capsuleStep) step() (change.Step, error) {
 	st := change.Step{
-		Key: c.Key, Action: c.Action, Target: c.Target, Label: c.Label, Name: c.Name, Day: c.Day, State: c.State,
+		Key: c.Key, Action: c.Action, Target: c.Target, Label: c.Label, Name: c.Name, Day: c.Day, State: c.State, Doubt: c.Doubt,
 	}
 	var err error
 	if st.Way, err = c.Way.way(); err != nil {

@@ -845,6 +845,10 @@ func deadlineCard(p Policy, o Outage, r change.Record, over time.Duration, misse
 	if steps := unnamed(r); len(steps) > 0 {
 		c.Text = append(c.Text, "Nobody said yet what was there before: "+card.Shorten(names(steps), 500)+".")
 	}
+	doubt := inDoubt(o, r)
+	if len(doubt) > 0 {
+		c.Text = append(c.Text, "Nobody said yet which value should come back: "+card.Shorten(names(doubt), 500)+".")
+	}
 	deadline := strconv.FormatInt(o.Deadline.Unix(), 10)
 	c.Buttons = []card.Button{
 		{Label: "Restore…", Style: card.Primary, Action: Action{Outage: o.ID, Verb: "restore", State: asIs}.Encode()},
@@ -855,6 +859,9 @@ func deadlineCard(p Policy, o Outage, r change.Record, over time.Duration, misse
 	if steps := unnamed(r); len(steps) > 0 {
 		say := beforeButtons(o, steps)
 		c.Buttons = append(c.Buttons, say[len(say)-1])
+	}
+	if len(doubt) > 0 {
+		c.Buttons = append(c.Buttons, whichOneByOne(o, doubt))
 	}
 	return c
 }
@@ -900,11 +907,15 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, pages []Sigh
 			asks++
 		}
 	}
+	doubt := inDoubt(o, r)
+	asks += len(doubt)
 	c.Facts = facts(open, func(st change.Step) card.Fact {
 		v, read := now.Values[st.Key]
 		switch {
 		case st.State == change.Adopted:
 			return card.Fact{Before: quoted(st.Want), After: "?", Note: "was set already when we began: I ask you for the value"}
+		case slices.ContainsFunc(doubt, func(d change.Step) bool { return d.Key == st.Key }):
+			return card.Fact{How: "by a person in Gladly", Before: quoted(st.Want), After: "?", Note: twoWords(st) + ": I ask you which should come back"}
 		case st.Way == change.Guided && st.Before != nil:
 			return card.Fact{How: "by a person in Gladly", Before: quoted(st.Want), After: quoted(st.Before.Value)}
 		case st.Way == change.Guided:
@@ -936,6 +947,9 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, pages []Sigh
 	}
 	if len(notedSteps(r.Steps)) > 0 {
 		c.Buttons = append(c.Buttons, card.Button{Label: "One was noted wrongly: mend it…", Opens: true, Action: Action{Outage: o.ID, Verb: "correct", State: asIs}.Encode()})
+	}
+	if len(doubt) > 0 {
+		c.Buttons = append(c.Buttons, whichOneByOne(o, doubt))
 	}
 	return c
 }

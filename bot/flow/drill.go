@@ -233,11 +233,7 @@ func (s *stepping) keep(a Action) {
 	default:
 		for _, st := range read {
 			real, _ := st.Key.Real()
-			listed := st.Known
-			if st.Source != nil {
-				listed = st.Source.Listed
-			}
-			s.do(Know{real, change.Word{Value: st.Before.Value, By: st.Before.By, At: st.Before.At, Listed: listed}})
+			s.do(Know{real, change.Word{Value: st.Before.Value, By: st.Before.By, At: st.Before.At, Listed: listedOf(st)}})
 		}
 		s.o.Told.Kept = "Kept as known values, says " + s.e.By.Name + " " + card.Clock(s.e.At) + "."
 		s.note("kept", "%s kept as known values, says %s", counted(make([]string, len(read)), "values"), s.e.By.Name)

@@ -22,6 +22,7 @@ func handVerb(v string) bool {
 	return slices.Contains([]string{
 		"claim", "give-back", "as-listed", "differ", "differ-send", "saved", "other", "other-send", "not-admin", "no-login",
 		"ask-someone", "ask-someone-send", "copy", "copied", "seen", "seen-send", "correct", "correct-send", "checked",
+		"instead", "instead-send",
 	}, v)
 }
 
@@ -222,7 +223,13 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 		c.Buttons = append(append(c.Buttons, s.handButton("differ", screen, label, card.Plain, true)), out...)
 		return c
 	}
-	click := slices.DeleteFunc(pick(change.Recorded, change.Intent, change.IsSet, change.RestoreIntent), s.missing)
+	click := slices.DeleteFunc(pick(change.Recorded, change.Intent, change.IsSet, change.RestoreIntent), s.waits)
+	if which := slices.DeleteFunc(inDoubt(s.o, s.r), func(st change.Step) bool { return !st.Back || !heldBy(h.ID)(st) }); len(click) == 0 && len(which) > 0 {
+		c = doubtCard(s.o, which)
+		c.Title = card.Shorten(h.Name+", before you click: which should come back?", card.MaxTitle)
+		c.Buttons = append(c.Buttons[:len(c.Buttons)-1], out[2]) // who cannot say gives it back
+		return c
+	}
 	if waits := slices.DeleteFunc(slices.Clone(mine), func(st change.Step) bool { return !s.missing(st) }); len(click) == 0 && len(waits) > 0 {
 		c.Title = card.Shorten(h.Name+", what "+screen+" shows is noted", card.MaxTitle)
 		c.Text = []string{"The clicks come when “" + card.Shorten(plain(waits[0].Want.Text), 60) + "” is published: see the question in this thread."}
@@ -261,6 +268,9 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 			words = true
 			c.Notes = append(c.Notes, "To copy, "+stepName(st)+": "+lengthOf(w)+", begins “"+card.Shorten(firstLine(plain(w)), 200)+"”. Compare after you put it in.")
 		}
+	}
+	if slices.ContainsFunc(click, toBlank) {
+		out = append([]card.Button{s.handButton("instead", screen, "Gladly will not clear it…", card.Plain, true)}, out...)
 	}
 	if words {
 		out = append([]card.Button{s.handButton("copy", screen, "Copy the text…", card.Plain, true)}, out...)
@@ -429,6 +439,10 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 			}
 		}
 		s.clicking(screen)
+	case "instead":
+		s.askInstead(screen, mine)
+	case "instead-send":
+		s.instead(screen, mine, fields)
 	case "seen", "seen-send":
 		s.look(a, fields)
 	case "give-back", "not-admin", "no-login":
@@ -488,7 +502,7 @@ func (s *stepping) clicking(screen string) {
 		return
 	}
 	for _, st := range mine {
-		if !s.missing(st) {
+		if !s.waits(st) {
 			s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Clicking(st, at) })
 		}
 	}
@@ -560,6 +574,56 @@ func (s *stepping) seen(st change.Step, v change.Value) {
 	if s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Seen(st, v, by, at) }) {
 		s.note("seen", "%s shows %q, says %s", stepName(st), v.Text, by)
 	}
+}
+
+// toBlank reports whether a step is on its way back to a setting that was blank: not every screen of the platform lets
+// people clear it again.
+func toBlank(st change.Step) bool {
+	return st.Back && st.Before != nil && len(st.Before.Value.Raw) == 0
+}
+
+func (s *stepping) askInstead(screen string, mine []change.Step) {
+	var inputs []card.Input
+	for _, st := range mine {
+		if toBlank(st) && st.State == change.RestoreIntent && len(inputs) < card.MaxInputs {
+			in := valueInput(st, "")
+			in.Hint = "what you chose instead; empty: it could be cleared"
+			inputs = append(inputs, in)
+		}
+	}
+	if len(inputs) == 0 {
+		s.tell(card.Card{Title: "Nothing of yours has to be cleared there any more", Text: []string{"Nothing was noted."}})
+		return
+	}
+	s.do(Form{Card: formCard("It was blank before. What did you choose instead?", "Leave it like this", Action{Outage: s.o.ID, Verb: "instead-send", State: asIs, Arg: screen}.Encode(), inputs...)})
+}
+
+// instead leaves what Gladly would not clear, item by item, with what was chosen for it.
+func (s *stepping) instead(screen string, mine []change.Step, fields map[string]string) {
+	by, at := s.e.By.Name, s.e.At
+	for _, st := range mine {
+		text := fields[string(st.Key)]
+		if text == "" || !toBlank(st) {
+			continue
+		}
+		v := s.value(st.Key, text)
+		reason := "Gladly would not clear it; it shows " + quoted(v) + " instead, chosen by " + by
+		if len(v.Raw) == 0 || !s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Instead(st, v, by, reason, at) }) {
+			s.tell(card.Card{Title: "That is no other value for " + card.Shorten(stepName(st), 80), Text: []string{"Blank and the outage's own value are not. Nothing was noted for it."}})
+			continue
+		}
+		s.note("leave", "%s is left by name: %s", stepName(st), reason)
+		s.do(Know{real(st.Key), change.Word{Value: v, By: by, At: at, Listed: listedOf(st)}})
+	}
+	s.clicking(screen)
+}
+
+// listedOf is what the organisation document said of a step's setting.
+func listedOf(st change.Step) *change.Value {
+	if st.Source != nil {
+		return st.Source.Listed
+	}
+	return st.Known
 }
 
 // look takes what a person saw for a step whose outcome was unknown.

@@ -94,7 +94,8 @@ type Told struct {
 
 	Voicemail int `json:"voicemail,omitzero"` // how often the team of the Voice inbox was told: odd while voicemails arrive there
 
-	Unnamed string               `json:"unnamed,omitzero"` // the steps of which it was asked what was there before
+	Unnamed string               `json:"unnamed,omitzero"` // the steps of which it was asked what was there before …
+	Which   string               `json:"which,omitzero"`   // … and which of two values should come back
 	Lost    map[string]time.Time `json:"lost,omitzero"`    // by lane: when people were told that a place cannot be reached
 	Hurried string               `json:"hurried,omitzero"` // the reminder that was not given, and went to others too
 }
@@ -389,7 +390,7 @@ func (s *stepping) moveOut() {
 	s.moveIn(Place{Platform: old.Platform})
 	if s.o.Home != old {
 		s.changed = true
-		s.o.Told.Asked, s.o.Told.Unnamed = nil, ""
+		s.o.Told.Asked, s.o.Told.Unnamed, s.o.Told.Which = nil, "", ""
 		s.o.IVRs = slices.Clone(s.o.IVRs)
 		for i := range s.o.IVRs {
 			s.o.IVRs[i].Shown = ""
@@ -464,6 +465,7 @@ func (s *stepping) rung(i int) time.Time {
 func (s *stepping) askAll() {
 	s.questions()
 	s.askBefore()
+	s.askWhich()
 	s.askMenus()
 	s.hands()
 }

@@ -67,6 +67,10 @@ func (s *stepping) press(p Press) {
 		s.menu(a)
 		return
 	}
+	if strings.HasPrefix(a.Verb, "which") {
+		s.which(a, p.Fields)
+		return
+	}
 	if handVerb(a.Verb) {
 		s.hand(a, p.Fields)
 		return

@@ -216,7 +216,8 @@ func (s *stepping) voiceInbox() {
 		c.Text = []string{"Since " + card.Clock(s.e.At) + " calls go where they went before. The voicemails that were left wait in the default Voice inbox for an answer (" + s.o.ID + ")."}
 		var left []string
 		for _, st := range s.r.Steps {
-			if st.Action == change.PhonesToVoicemail && st.State == change.Left && !slices.Contains(left, st.Label) {
+			elsewhere := st.Now != nil && !st.Now.Equal(st.Want)
+			if st.Action == change.PhonesToVoicemail && st.State == change.Left && !elsewhere && !slices.Contains(left, st.Label) {
 				left = append(left, st.Label)
 			}
 		}
