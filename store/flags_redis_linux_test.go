@@ -56,29 +56,25 @@ func TestRedisFlagsAway(t *testing.T) {
 	for _, e := range bots {
 		eventually(t, "chat to be closed", func() bool { return closed(e) })
 	}
-	s.kill()
+	s.Kill()
 	for _, e := range bots {
 		eventually(t, "the health to say that Redis is away", ill(e))
 		if !closed(e) {
 			t.Error("with Redis away chat is open again at once")
 		}
 	}
-	s.start(t)
+	s.Start(t)
 	for _, e := range bots {
 		eventually(t, "the health to say that Redis is back", well(e))
 	}
-	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	s.Signal(t, syscall.SIGSTOP)
 	for _, e := range bots {
 		eventually(t, "the health to say that Redis hangs", ill(e))
 		if !closed(e) {
 			t.Error("with Redis hanging chat is open again at once")
 		}
 	}
-	if err := syscall.Kill(s.cmd.Process.Pid, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	s.Signal(t, syscall.SIGCONT)
 	for _, e := range bots {
 		eventually(t, "Redis to go on", well(e))
 	}

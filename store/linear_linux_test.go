@@ -51,10 +51,10 @@ func (c *chronicle) record() error {
 	}
 	var clients sync.WaitGroup
 	for i, line := range c.lines {
-		once := open(line.addr)
+		once := open(line.Addr)
 		r := once
 		if c.resent {
-			r = open(line.addr)
+			r = open(line.Addr)
 			r.Resends()
 		}
 		clients.Go(func() { c.client(i, r, once, c.alter(r)) })
@@ -63,14 +63,14 @@ func (c *chronicle) record() error {
 		for range linearClients * c.each / (c.kills + 1) {
 			<-c.going
 		}
-		c.server.kill()
-		c.server.start(c.t)
+		c.server.Kill()
+		c.server.Start(c.t)
 	}
 	clients.Wait()
 	for _, l := range c.lines {
 		l.cutAt(requests, 0)
 	}
-	fresh := open(c.server.addr)
+	fresh := open(c.server.Addr)
 	c.get(linearClients, fresh) // in the end, how it is
 	c.audit(fresh)
 	for _, r := range opened {
@@ -294,7 +294,7 @@ func (c *chronicle) judge() error {
 func startLines(t *testing.T, s *server) (lines []*proxy) {
 	t.Helper()
 	for range linearClients {
-		lines = append(lines, startProxy(t, s.addr))
+		lines = append(lines, startProxy(t, s.Addr))
 	}
 	return lines
 }

@@ -12,10 +12,8 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 
 	"switchback/bot/config"
 	"switchback/store"
+	"switchback/store/storetest"
 )
 
 // course does each thing once.
@@ -80,11 +79,11 @@ func TestRedisUser(t *testing.T) {
 	}
 	s := startServer(t)
 	s.do(t, append([]any{"acl", "setuser", "bot", "on", ">hunter2"}, rules...)...)
-	course(t, store.RedisConfig{URL: config.Secret("redis://bot:hunter2@" + s.addr), Prefix: "acl"})
+	course(t, store.RedisConfig{URL: config.Secret("redis://bot:hunter2@" + s.Addr), Prefix: "acl"})
 
 	for name, cfg := range map[string]store.RedisConfig{
-		"another's keys": {URL: config.Secret("redis://bot:hunter2@" + s.addr), Prefix: "other"},
-		"wrong password": {URL: config.Secret("redis://bot:hunter3@" + s.addr), Prefix: "acl"},
+		"another's keys": {URL: config.Secret("redis://bot:hunter2@" + s.Addr), Prefix: "other"},
+		"wrong password": {URL: config.Secret("redis://bot:hunter3@" + s.Addr), Prefix: "acl"},
 	} {
 		_, err := store.OpenRedis(t.Context(), cfg)
 		if err == nil || strings.Contains(err.Error(), "hunter") || !strings.Contains(err.Error(), "redis does not") {
@@ -97,7 +96,7 @@ func TestRedisTLS(t *testing.T) {
 	dir := t.TempDir()
 	ca, key := certificate(t, dir, "one")
 	other, _ := certificate(t, dir, "two")
-	addr := freeAddr(t)
+	addr := storetest.FreeAddr(t)
 	_, port, _ := net.SplitHostPort(addr)
 	s := startServer(t, "--tls-port", port, "--tls-cert-file", ca, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no")
 	s.do(t, "ping")
@@ -147,7 +146,7 @@ func TestRedisCluster(t *testing.T) {
 	a, b := startServer(t, "--cluster-enabled", "yes"), startServer(t, "--cluster-enabled", "yes")
 	a.do(t, "cluster", "addslotsrange", 0, 8191)
 	b.do(t, "cluster", "addslotsrange", 8192, 16383)
-	host, port, _ := net.SplitHostPort(b.addr)
+	host, port, _ := net.SplitHostPort(b.Addr)
 	a.do(t, "cluster", "meet", host, port)
 	for _, s := range []*server{a, b} {
 		eventually(t, "the cluster", func() bool { return strings.Contains(fmt.Sprint(s.do(t, "cluster", "info")), "cluster_state:ok") })
@@ -165,9 +164,9 @@ func TestRedisCluster(t *testing.T) {
 // TestRedisSentinel kills the primary. Nothing is confirmed until the new one has a replica, and nothing is lost.
 func TestRedisSentinel(t *testing.T) {
 	primary := startServer(t, "--repl-diskless-sync-delay", "0")
-	host, port, _ := net.SplitHostPort(primary.addr)
+	host, port, _ := net.SplitHostPort(primary.Addr)
 	replica := startServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", host+" "+port)
-	addr := startSentinel(t, primary.addr)
+	addr := startSentinel(t, primary.Addr)
 	sentinel := redis.NewSentinelClient(&redis.Options{Addr: addr})
 	t.Cleanup(func() { _ = sentinel.Close() })
 	eventually(t, "Sentinel to know the replica", func() bool {
@@ -183,7 +182,7 @@ func TestRedisSentinel(t *testing.T) {
 	for i := range 20 {
 		version = mustCommit(t, r, put(fmt.Sprint(i), "a", version, fmt.Sprint(i)))
 	}
-	primary.kill()
+	primary.Kill()
 	c := put("last", "a", version, "last")
 	eventually(t, "the new primary", func() bool {
 		_, err := r.Commit(t.Context(), c)
@@ -195,9 +194,8 @@ func TestRedisSentinel(t *testing.T) {
 	if got := fmt.Sprint(replica.do(t, "hget", "{switchback:bot}:d:a", "d")); got != "last" {
 		t.Errorf("the new primary has %s", got)
 	}
-	host, port, _ = net.SplitHostPort(replica.addr)
-	primary.args = append(primary.args, "--replicaof", host+" "+port) // Sentinel would say so too, ten seconds later
-	primary.start(t)
+	host, port, _ = net.SplitHostPort(replica.Addr)
+	primary.Start(t, "--replicaof", host+" "+port) // Sentinel would say so too, ten seconds later
 	eventually(t, "the old primary to follow the new one", func() bool {
 		n, err := r.Commit(t.Context(), c)
 		if err == nil && n != version+1 {
@@ -210,7 +208,7 @@ func TestRedisSentinel(t *testing.T) {
 
 func startSentinel(t *testing.T, primary string) (addr string) {
 	t.Helper()
-	addr = freeAddr(t)
+	addr = storetest.FreeAddr(t)
 	_, own, _ := net.SplitHostPort(addr)
 	host, port, _ := net.SplitHostPort(primary)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
@@ -218,13 +216,6 @@ func startSentinel(t *testing.T, primary string) (addr string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("redis-server", file, "--sentinel")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := &server{addr: addr, cmd: cmd}
-	t.Cleanup(s.kill)
-	eventually(t, "Sentinel to answer", s.answers)
+	storetest.Serve(t, addr, file, "--sentinel")
 	return addr
 }

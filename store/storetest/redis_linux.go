@@ -11,10 +11,16 @@ import (
 	"time"
 )
 
-// Redis starts a redis-server with the append-only file on, and with these settings besides, on a free port of the
-// loopback. It dies with the test. It returns its address. Without the program the test is skipped, or fails where it
-// must be there.
-func Redis(tb testing.TB, args ...string) string {
+// Server is a redis-server of the test's own, on a free port of the loopback. It dies with the test.
+type Server struct {
+	Addr string // host and port, the same after a restart
+	args []string
+	cmd  *exec.Cmd
+}
+
+// StartRedis starts a redis-server with the append-only file on, and with these settings besides. Without the program the
+// test is skipped, or fails where it must be there.
+func StartRedis(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -22,36 +28,56 @@ func Redis(tb testing.TB, args ...string) string {
 		}
 		tb.Skip("redis-server is missing (apt-get install redis-server): nothing is tested on Redis")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
-	if err != nil {
-		tb.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	addr := FreeAddr(tb)
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	args = append([]string{"--port", port, "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", tb.TempDir()}, args...)
-	cmd := exec.Command("redis-server", args...) //nolint:gosec,noctx // the arguments are the test's; it is ended below
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 1000 {
-		if pings(addr) {
-			return "redis://" + addr
-		}
-		time.Sleep(10 * time.Millisecond) // a server of its own starts in its own time
-	}
-	tb.Fatal("redis-server does not answer")
-	return ""
+	return Serve(tb, addr, append([]string{"--port", port, "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", tb.TempDir(), "--logfile", "log"}, args...)...)
 }
 
-// pings reports whether a server has loaded its data.
-func pings(addr string) bool {
-	c, err := net.Dial("tcp", addr) //nolint:noctx // at once
+// Serve runs redis-server with these arguments, which make it listen on addr.
+func Serve(tb testing.TB, addr string, args ...string) *Server {
+	tb.Helper()
+	s := &Server{Addr: addr, args: args}
+	s.Start(tb)
+	tb.Cleanup(s.Kill)
+	return s
+}
+
+// FreeAddr is a port of the loopback on which nobody listens.
+func FreeAddr(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// Start starts the server again, from now on with these arguments too, and returns when it has loaded its data.
+func (s *Server) Start(tb testing.TB, more ...string) {
+	tb.Helper()
+	s.args = append(s.args, more...)
+	s.cmd = exec.Command("redis-server", s.args...) //nolint:gosec,noctx // the arguments are the test's; it is ended by Kill
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := s.cmd.Start(); err != nil {
+		tb.Error(err)
+		return
+	}
+	for range 10_000 {
+		if s.answers() {
+			return
+		}
+		time.Sleep(2 * time.Millisecond) // a server of its own starts in its own time
+	}
+	tb.Error("redis-server does not answer")
+}
+
+// answers reports whether the server has loaded its data. It dials anew, where a client would wait a second.
+func (s *Server) answers() bool {
+	c, err := net.Dial("tcp", s.Addr) //nolint:noctx // at once
 	if err != nil {
 		return false
 	}
@@ -61,4 +87,24 @@ func pings(addr string) bool {
 	}
 	line, err := bufio.NewReader(c).ReadString('\n')
 	return err == nil && line == "+PONG\r\n"
+}
+
+// Signal sends the server a signal.
+func (s *Server) Signal(tb testing.TB, signal syscall.Signal) {
+	tb.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		tb.Error(err)
+	}
+}
+
+// Kill ends the server as kill -9 does, and those that it has forked to save its data.
+func (s *Server) Kill() {
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	_ = s.cmd.Wait()
+}
+
+// Redis starts a redis-server as StartRedis does, and returns its URL.
+func Redis(tb testing.TB, args ...string) string {
+	tb.Helper()
+	return "redis://" + StartRedis(tb, args...).Addr
 }
