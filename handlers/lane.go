@@ -36,7 +36,7 @@ func (l *lane) run(stop, ctx context.Context, c flow.Claim) (time.Time, error) {
 		return until, l.outbox.posts.Rest(ctx, flow.Rest{Claim: c, At: until})
 	}
 	for {
-		waiting, err := l.outbox.posts.Lane(ctx, l.name)
+		waiting, err := l.outbox.waiting(ctx, l.name)
 		if err != nil {
 			return time.Time{}, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -65,8 +66,9 @@ type Target struct {
 
 // Posts is what the outbox keeps in the store.
 type Posts interface {
-	// Lane returns what waits for one place, in the order in which it became known.
-	Lane(ctx context.Context, lane string) ([]flow.Doc[flow.Post], error)
+	// Lane returns what waits for one place, in the order in which it became known. What waits never changes: known, from
+	// an earlier look, is not read again.
+	Lane(ctx context.Context, lane string, known []flow.Doc[flow.Post]) ([]flow.Doc[flow.Post], error)
 	Sending(ctx context.Context, lane string) (flow.Doc[flow.Sending], error)
 	Sent(ctx context.Context, lane, message string) (flow.Doc[flow.Sent], error)
 	// Away returns since when no send to a platform worked; version 0 means that the last one did.
@@ -92,11 +94,38 @@ type Posts interface {
 type Outbox struct {
 	posts   Posts
 	senders map[string]Sender
+
+	mu    sync.Mutex
+	known map[string][]flow.Doc[flow.Post] // what waited in each lane when it was last looked at
 }
 
 // NewOutbox returns an outbox over the senders of each chat platform, by its name.
 func NewOutbox(posts Posts, senders map[string]Sender) *Outbox {
-	return &Outbox{posts: posts, senders: senders}
+	return &Outbox{posts: posts, senders: senders, known: map[string][]flow.Doc[flow.Post]{}}
+}
+
+// waiting is what waits in a lane now. A lane is looked at for each bell, also while it may not send yet.
+func (o *Outbox) waiting(ctx context.Context, lane string) ([]flow.Doc[flow.Post], error) {
+	o.mu.Lock()
+	known := o.known[lane]
+	o.mu.Unlock()
+	now, err := o.posts.Lane(ctx, lane, known)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.known[lane] = now; len(now) == 0 {
+		delete(o.known, lane)
+	}
+	return now, nil
+}
+
+// forget has the next look at a lane read everything.
+func (o *Outbox) forget(lane string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.known, lane)
 }
 
 const (
@@ -115,6 +144,7 @@ func (o *Outbox) Run(ctx context.Context, c flow.Claim) (time.Time, error) {
 	at, err := l.run(ctx, working, c)
 	switch {
 	case errors.Is(err, flow.ErrConflict):
+		o.forget(l.name)
 		zerolog.Ctx(ctx).Warn().Str("lane", l.name).Msg("somebody else sends here now")
 		return time.Time{}, nil
 	case err != nil && !l.held.IsZero(): // nobody has to wait until the hold is over

@@ -425,6 +425,18 @@ func TestOutboxTriesAgain(t *testing.T) {
 	})
 }
 
+// A card that nobody can read is not sent, and holds up nothing.
+func TestOutboxPassesOverWhatItCannotRead(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		key := "out:" + place().Lane() + "\na"
+		if _, err := s.kept.Store.Commit(s.t.Context(), store.Commit{Checks: []store.Check{{Key: key}}, Puts: []store.Put{{Key: key, Data: []byte("{")}}}); err != nil {
+			s.t.Fatal(err)
+		}
+		s.post("b", "somebody", place())
+		s.wantSent("b somebody")
+	})
+}
+
 // What waits for a platform that this program does not serve (any more) would wait for ever; its outage is told.
 func TestOutboxDropsWhatNoPlatformCanSend(t *testing.T) {
 	inBubble(t, func(s *sending) {
@@ -432,7 +444,7 @@ func TestOutboxDropsWhatNoPlatformCanSend(t *testing.T) {
 		s.post("chat-1/deadline", "nobody", telex)
 		s.post("b", "somebody", place())
 		s.wantSent("b somebody")
-		if left, err := s.kept.Lane(s.t.Context(), "telex/T1"); len(left) != 0 || err != nil {
+		if left, err := s.kept.Lane(s.t.Context(), "telex/T1", nil); len(left) != 0 || err != nil {
 			s.t.Errorf("Lane = %v, %v, want nothing: it would wait for ever", left, err)
 		}
 		want := []flow.What{flow.Undelivered{Outage: "chat-1", Message: "chat-1/deadline", Place: telex, Why: "no such chat platform is set up any more"}}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -680,32 +681,45 @@ func (t *timerSet) set(id string, at time.Time) {
 	t.list = append(t.list, Timer{ID: id, At: at})
 }
 
-// Lane returns what waits for one place, in the order in which it became known.
-func (f Flow) Lane(ctx context.Context, lane string) ([]flow.Doc[flow.Post], error) {
+// Lane returns what waits for one place, in the order in which it became known. What waits never changes: known, from
+// an earlier look, is not read again.
+func (f Flow) Lane(ctx context.Context, lane string, known []flow.Doc[flow.Post]) ([]flow.Doc[flow.Post], error) {
 	names, err := f.Store.List(ctx, outDoc+lane+"\n")
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	docs, err := f.Store.Get(ctx, names...)
+	present := make(map[string]bool, len(names)) // and not known
+	for _, name := range names {
+		present[name] = true
+	}
+	out := make([]flow.Doc[flow.Post], 0, len(names))
+	for _, p := range known {
+		if name := outDoc + lane + "\n" + p.Value.ID; present[name] {
+			out = append(out, p)
+			delete(present, name)
+		}
+	}
+	if len(present) == 0 {
+		return out, nil
+	}
+	docs, err := f.Store.Get(ctx, slices.Sorted(maps.Keys(present))...)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]flow.Doc[flow.Post], 0, len(docs))
 	for _, d := range docs {
 		p, err := decode[flow.Post](d)
-		if err != nil {
-			return nil, err
+		if err != nil { // one that cannot be read must not hold up the others
+			zerolog.Ctx(ctx).Error().Err(err).Msg("a card cannot be read, and is not sent")
+			continue
 		}
 		if p.Version != 0 {
 			out = append(out, p)
 		}
 	}
-	// A document's version is the counter of its commit; within one commit the ids are in order.
-	sort.SliceStable(out, func(i, j int) bool {
-		if out[i].Version != out[j].Version {
-			return out[i].Version < out[j].Version
-		}
-		return out[i].Value.ID < out[j].Value.ID
+	// A document's version is the counter of its commit; within one commit the ids are in order. What came after a look
+	// has a higher one.
+	slices.SortFunc(out, func(a, b flow.Doc[flow.Post]) int {
+		return cmp.Or(cmp.Compare(a.Version, b.Version), cmp.Compare(a.Value.ID, b.Value.ID))
 	})
 	return out, nil
 }
