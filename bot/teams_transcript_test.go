@@ -285,19 +285,20 @@ func (f *teamsFront) Send(ctx context.Context, p flow.Post, to handlers.Target) 
 	}
 	f.rest()
 	who, _ := f.teams.User(strings.TrimPrefix(p.Place.Person, teams.Platform+":"))
-	f.shows(p, who)
+	f.shows(p, who, to.Ref != "")
 	return ref, f.prints(ctx, p, to, byName(p.Place.Channel), who.Name)
 }
 
-// shows wants the card in Teams, where its reader looks.
-func (f *teamsFront) shows(p flow.Post, who teamstest.User) {
+// shows wants the card in Teams, where its reader looks: in a chat, in a thread, or as a post of its own.
+func (f *teamsFront) shows(p flow.Post, who teamstest.User, edited bool) {
 	f.t.Helper()
 	messages := f.teams.Messages(p.Place.Channel, "")
 	if p.Place.Person != "" {
 		messages = f.teams.Messages(f.teams.Chat(who.Name).ID, who.Name)
 	}
+	reply := p.Place.Thread != "" && !p.Broadcast
 	for _, m := range messages {
-		if strings.Contains(teamstest.TextOf(m.Card, who.Zone), titled(p.Card)) {
+		if strings.Contains(teamstest.TextOf(m.Card, who.Zone), titled(p.Card)) && (edited || p.Place.Person != "" || reply == (m.Root != m.ID)) {
 			return
 		}
 	}

@@ -276,19 +276,28 @@ func (t *Teams) edit(ctx context.Context, c conversation, p flow.Post, ref strin
 	return err
 }
 
-// post sends a new message: to a thread, as a new post of a channel, or to a chat, which has no threads.
+// post sends a new message: to a thread, as a new post of a channel, or to a chat, which has no threads. What everybody
+// in a channel is to see is a post of its own there, and a line in its thread says so: nobody is shown the replies of a
+// thread that they have no part in.
 func (t *Teams) post(ctx context.Context, c conversation, p flow.Post, to handlers.Target) (string, sending, error) {
-	how, in := posting, c.ID
-	if thread, root := parseRef(to.Thread); c.Kind == channel && root != "" && bare(thread) == c.ID {
+	thread, root := parseRef(to.Thread)
+	threaded := c.Kind == channel && root != "" && bare(thread) == c.ID
+	how, in, send := posting, c.ID, t.postIn
+	switch {
+	case threaded && !p.Broadcast:
 		how, in = replying, thread
-	}
-	send := t.postIn
-	if c.Kind == channel && how == posting {
+	case c.Kind == channel:
 		send = t.postRoot
 	}
 	sent, err := send(ctx, c, in, t.draw(p))
 	if smaller, ok := t.tooBig(ctx, p, err); ok {
 		sent, err = send(ctx, c, in, t.draw(smaller))
+	}
+	if err == nil && threaded && p.Broadcast {
+		line := flow.Post{Place: p.Place, Message: p.Message + "/line", Card: card.Card{Title: p.Card.Title, Notes: []string{"Said in the channel."}, Drill: p.Card.Drill}}
+		if _, err := t.postIn(ctx, c, thread, t.draw(line)); err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Str("channel", c.ID).Msg("a thread lacks the line that says what stands in its channel")
+		}
 	}
 	return sent, how, err
 }

@@ -62,8 +62,8 @@ func (t *Teams) Send(ctx context.Context, a map[string]any, q Token) Delivery {
 }
 
 // SendBody sends any bytes, with any Authorization header; "" is none.
-func (t *Teams) SendBody(ctx context.Context, body []byte, authorization string) Delivery {
-	d := Delivery{Body: body, Attempts: 1}
+func (t *Teams) SendBody(ctx context.Context, body []byte, authorization string) (d Delivery) {
+	d = Delivery{Body: body, Attempts: 1}
 	start := time.Now()
 	defer func() { d.Took = time.Since(start) }()
 	ctx, cancel := context.WithTimeout(ctx, t.config.AnswerWithin)
