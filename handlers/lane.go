@@ -46,12 +46,15 @@ func (l *lane) run(stop, ctx context.Context, c flow.Claim) (time.Time, error) {
 			}
 			continue
 		}
-		at := l.due(waiting)
+		m, at, err := l.next(ctx, waiting)
+		if err != nil {
+			return time.Time{}, err
+		}
 		if len(waiting) == 0 || at.After(time.Now()) || stop.Err() != nil {
 			at = l.look(at, waiting)
 			return at, l.rest(ctx, flow.Rest{Claim: c, At: at})
 		}
-		if err := l.next(ctx, waiting); err != nil {
+		if err := l.send(ctx, m); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -89,21 +92,25 @@ func (l *lane) late(ctx context.Context, name string, waiting []flow.Doc[flow.Po
 	return l.drop(ctx, m, flow.Undelivered{Late: true})
 }
 
-// due is when the first of what waits may be sent; zero where nothing waits.
-func (l *lane) due(waiting []flow.Doc[flow.Post]) time.Time {
+// next is what is sent next, and when it may be; zero where nothing waits.
+func (l *lane) next(ctx context.Context, waiting []flow.Doc[flow.Post]) (message, time.Time, error) {
 	if len(waiting) == 0 {
-		return time.Time{}
+		return message{}, time.Time{}, nil
 	}
 	at := time.Now()
 	if after := l.sending.Value.After; after.After(at) {
-		at = after
+		return message{}, after, nil
 	}
-	if pace := l.outbox.pace(waiting[0].Value.Place); pace.Every > 0 {
+	m, err := l.first(ctx, waiting)
+	if err != nil {
+		return message{}, time.Time{}, err
+	}
+	if pace := m.pace(); pace.Every > 0 {
 		if free := l.sending.Value.Paid.Add(-time.Duration(max(pace.Burst, 1)-1) * pace.Every); free.After(at) {
 			at = free
 		}
 	}
-	return at
+	return m, at, nil
 }
 
 // look is when somebody has to look at the lane again: when it is due, or when a reminder is late.
@@ -208,12 +215,8 @@ func (l *lane) message(ctx context.Context, name string, waiting []flow.Doc[flow
 	return m, nil
 }
 
-// next sends one message as it is now.
-func (l *lane) next(ctx context.Context, waiting []flow.Doc[flow.Post]) error {
-	m, err := l.first(ctx, waiting)
-	if err != nil {
-		return err
-	}
+// send sends one message as it is now.
+func (l *lane) send(ctx context.Context, m message) error {
 	tried := l.sending.Value.Tried
 	switch finder, finds := m.sender.(Finder); {
 	case m.sender == nil: // of a platform that is not set up any more: it would wait for ever
@@ -231,7 +234,7 @@ func (l *lane) next(ctx context.Context, waiting []flow.Doc[flow.Post]) error {
 	if err := l.take(ctx, l.sending.Value.Tried != nil); err != nil {
 		return err
 	}
-	l.pay(m.post.Place)
+	l.pay(m.pace())
 	ref, err := m.send(ctx, l.third())
 	switch {
 	case err == nil:
@@ -439,9 +442,9 @@ func (l *lane) find(ctx context.Context, finder Finder, m message) error {
 	return l.arrived(ctx, m, ref)
 }
 
-// pay counts a send against the pace of a place.
-func (l *lane) pay(at flow.Place) {
-	if pace := l.outbox.pace(at); pace.Every > 0 {
+// pay counts a send against the pace of its place.
+func (l *lane) pay(pace Pace) {
+	if pace.Every > 0 {
 		paid := l.sending.Value.Paid
 		if now := time.Now(); paid.Before(now) {
 			paid = now

@@ -46,9 +46,9 @@ type Finder interface {
 	Find(ctx context.Context, p flow.Post, to Target) (ref string, found bool, err error)
 }
 
-// Pacer is a Sender whose platform takes only so many messages at a place.
+// Pacer is a Sender whose platform takes only so many messages at a place, or so many edits of them.
 type Pacer interface {
-	Pace(at flow.Place) Pace
+	Pace(at flow.Place, edit bool) Pace
 }
 
 // Pace is one message Every so often, of which the first Burst may come at once. The zero value is no limit.
@@ -160,9 +160,10 @@ func (o *Outbox) Run(ctx context.Context, c flow.Claim) (time.Time, error) {
 	return at, nil
 }
 
-func (o *Outbox) pace(at flow.Place) Pace {
-	if p, ok := o.senders[at.Platform].(Pacer); ok {
-		return p.Pace(at)
+// pace is the pace of a message: an edit where it has been sent before.
+func (m message) pace() Pace {
+	if p, ok := m.sender.(Pacer); ok {
+		return p.Pace(m.post.Place, m.to.Ref != "")
 	}
 	return Pace{}
 }

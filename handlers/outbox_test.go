@@ -75,7 +75,12 @@ func (s *sending) Send(_ context.Context, p flow.Post, to handlers.Target) (stri
 	return "ref-" + p.Message, err
 }
 
-func (s *sending) Pace(flow.Place) handlers.Pace { return s.pace }
+func (s *sending) Pace(_ flow.Place, edit bool) handlers.Pace {
+	if edit {
+		return handlers.Pace{}
+	}
+	return s.pace
+}
 
 func place() flow.Place { return flow.Place{Platform: "chat", Channel: "C1"} }
 
@@ -217,6 +222,9 @@ func TestOutboxKeepsThePace(t *testing.T) {
 		s.wantSent("m6 text")
 		time.Sleep(10 * time.Second)
 		s.wantSent("m4 text", "m5 text")
+		s.post("m0", "edited", place()) // this platform does not count edits
+		s.post("m7", "text", place())
+		s.wantSent("m0 edited edits ref-m0", "m7 text")
 		s.wantEmpty()
 	})
 }

@@ -25,6 +25,7 @@ const (
 
 	defaultHands = 32
 	idlePoll     = time.Second // what another process took in is found after it, at the latest
+	wakeMost     = time.Minute // what falls due within it is begun on time
 	awayFirst    = 100 * time.Millisecond
 	awayMost     = 5 * time.Second
 	drainMost    = 15 * time.Second
@@ -181,7 +182,7 @@ func (w *Worker) surely(ctx, stop context.Context, c flow.Claim) {
 	for again := awayFirst; ; again *= 2 {
 		at, err := w.carryOut(ctx, stop, c)
 		if err == nil {
-			if in := time.Until(at); !at.IsZero() && in < idlePoll {
+			if in := time.Until(at); !at.IsZero() && in < wakeMost {
 				time.AfterFunc(in, w.Wake)
 			}
 			return

@@ -60,9 +60,10 @@ func (p *pace) wait(method string) error {
 }
 
 // Pace is Slack's limit of a channel: one message per second, and short bursts
-// (https://docs.slack.dev/reference/methods/chat.postMessage). What only one person sees has no such limit.
-func (s *Slack) Pace(at flow.Place) handlers.Pace {
-	if at.Person != "" && at.Channel != "" && !isDirect(at.Channel) {
+// (https://docs.slack.dev/reference/methods/chat.postMessage). What only one person sees has no such limit, nor have
+// edits: of those only so many go to the whole workspace.
+func (s *Slack) Pace(at flow.Place, edit bool) handlers.Pace {
+	if edit || at.Person != "" && at.Channel != "" && !isDirect(at.Channel) {
 		return handlers.Pace{}
 	}
 	return handlers.Pace{Every: time.Second, Burst: 4}

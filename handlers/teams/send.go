@@ -388,7 +388,7 @@ func (w *watch) tell(key string, c card.Card) {
 	}
 }
 
-// Pace is what the outbox keeps to for all processes together.
-func (t *Teams) Pace(flow.Place) handlers.Pace {
+// Pace is what the outbox keeps to for all processes together. To Teams an edit is one more operation of its conversation.
+func (t *Teams) Pace(flow.Place, bool) handlers.Pace {
 	return handlers.Pace{Every: messageEvery, Burst: messageBurst}
 }
