@@ -131,7 +131,7 @@ func settings(t *testing.T, dir string) string {
 	return text[from:to]
 }
 
-// The program of the README's first command is killed in the middle of a change, and in the middle of the restore:
+// The bot in a terminal is killed in the middle of a change, and in the middle of the restore:
 // started again, it says where things stand, and what was there before comes back exactly.
 func TestKilledInTheMiddle(t *testing.T) {
 	rounds := 6

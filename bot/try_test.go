@@ -4,15 +4,18 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +28,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"switchback/bot/config"
+	"switchback/bot/flow"
 	"switchback/bot/try"
 	"switchback/handlers/slack"
 )
@@ -312,6 +316,11 @@ func TestTryTour(t *testing.T) {
 	b.presses(".bot", "Start it again")
 	b.shows(shop, "Chat is down at the moment")
 
+	// Whoever stands on a button stays there while what is around it is drawn anew.
+	b.until(`(window.stood = ` + newest("#log", "Restore…") + `) && (stood.focus(), document.activeElement === stood)`)
+	b.until(`(Array.from(document.querySelectorAll('#incidents button')).find(b => b.textContent === 'It gets worse').click(), true)`)
+	b.until(`!stood.isConnected && document.activeElement.textContent === stood.textContent`)
+
 	// Help centre, by a person.
 	b.shows("#tour", "6 of 6")
 	b.presses("#log", "I click")
@@ -419,6 +428,154 @@ func TestTryRefusals(t *testing.T) {
 	b.types("/outage help")
 	b.shows("#log", `failed with the error "dispatch_failed"`)
 	b.shows("#wire .bad", "the bot is not there")
+}
+
+// Whenever the bot is killed: what somebody presses as soon as it runs again is answered, sooner than what a dead process
+// had claimed would be free by itself.
+func TestTryPressAfterKill(t *testing.T) {
+	rounds := 5
+	if os.Getenv("PROOF") != "" {
+		rounds = 60
+	}
+	for range rounds {
+		p := watch(t, playground(t), "U0ANA")
+		p.does("say", map[string]string{"text": "/outage chat late", "channel": "C0SUPPORT"})
+		p.presses("Close Web shop now")
+		time.Sleep(rand.N(200 * time.Millisecond)) // anywhere in what that causes
+		p.does("kill", nil)
+		p.does("start", nil)
+		p.presses("I click")
+		p.shows("All as listed")
+	}
+}
+
+// player is somebody who uses the playground without a browser.
+type player struct {
+	t       *testing.T
+	url, as string
+
+	mu    sync.Mutex
+	parts map[string]json.RawMessage // of the page, as they were told last
+	news  chan struct{}
+}
+
+type shownMessage struct {
+	Channel, TS string
+	Blocks      []struct {
+		ID       string `json:"block_id"`
+		Elements []struct {
+			Type string
+			ID   string `json:"action_id"`
+			Text json.RawMessage
+		}
+	}
+}
+
+func watch(t *testing.T, url, as string) *player {
+	t.Helper()
+	p := &player{t: t, url: url, as: as, parts: map[string]json.RawMessage{}, news: make(chan struct{}, 1)}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/events?as="+as, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	go func() {
+		lines := bufio.NewScanner(resp.Body)
+		lines.Buffer(nil, 16<<20)
+		for lines.Scan() {
+			data, ok := strings.CutPrefix(lines.Text(), "data: ")
+			if !ok {
+				continue
+			}
+			p.mu.Lock()
+			err := json.Unmarshal([]byte(data), &p.parts)
+			p.mu.Unlock()
+			if err != nil {
+				t.Errorf("the page is told %s: %v", data, err)
+			}
+			select {
+			case p.news <- struct{}{}:
+			default:
+			}
+		}
+	}()
+	p.until("a bot that runs", func() bool { return strings.Contains(string(p.part("bot")), `"state":"up"`) })
+	return p
+}
+
+func (p *player) part(name string) json.RawMessage {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.parts[name]
+}
+
+// until waits, but not for as long as work of a dead process stays claimed.
+func (p *player) until(what string, is func() bool) {
+	p.t.Helper()
+	for over := time.After(flow.ClaimFor / 2); !is(); {
+		select {
+		case <-p.news:
+		case <-over:
+			p.t.Fatalf("%s never came; Slack shows\n%s", what, p.part("slack"))
+		}
+	}
+}
+
+func (p *player) does(what string, in map[string]string) {
+	p.t.Helper()
+	if in == nil {
+		in = map[string]string{}
+	}
+	in["as"] = p.as
+	body, err := json.Marshal(in)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp, err := http.Post(p.url+"/do/"+what, "application/json", bytes.NewReader(body))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if said, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s %s = %d, %s", what, body, resp.StatusCode, said)
+	}
+}
+
+// shows waits for a button, and returns what presses the newest that begins so.
+func (p *player) shows(label string) (press map[string]string) {
+	p.t.Helper()
+	p.until("a button "+label, func() bool {
+		press = p.button(label)
+		return press != nil
+	})
+	return press
+}
+
+func (p *player) presses(label string) {
+	p.t.Helper()
+	p.does("press", p.shows(label))
+}
+
+func (p *player) button(label string) map[string]string {
+	var slack struct{ Messages []shownMessage }
+	if err := json.Unmarshal(p.part("slack"), &slack); err != nil {
+		return nil // nothing came yet
+	}
+	for _, m := range slices.Backward(slack.Messages) {
+		for _, b := range m.Blocks {
+			for _, e := range b.Elements {
+				var text struct{ Text string }
+				if e.Type == "button" && json.Unmarshal(e.Text, &text) == nil && strings.HasPrefix(text.Text, label) {
+					return map[string]string{"channel": m.Channel, "ts": m.TS, "block": b.ID, "action": e.ID}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // The page answers to nobody but itself, and asks for nothing from elsewhere.

@@ -27,14 +27,11 @@ export function keyed(parent, list, keyOf, make) {
 			next.dataset.key = key;
 			next.is = is;
 			if (e) {
-				const had = e.contains(document.activeElement);
+				const had = e.contains(document.activeElement) && document.activeElement;
 				const open = e.querySelector(':scope > details[open]');
 				e.replaceWith(next);
 				if (open && next.querySelector(':scope > details')) next.querySelector(':scope > details').open = true;
-				if (had) { // what was pressed has become something else: stay there
-					next.tabIndex = -1;
-					next.focus({preventScroll: true});
-				}
+				if (had) stay(had, next);
 			}
 			e = next;
 			fresh.push(e);
@@ -46,6 +43,13 @@ export function keyed(parent, list, keyOf, make) {
 	}
 	for (const e of old.values()) e.remove();
 	return fresh;
+}
+
+// stay keeps the focus where it was when what is around it was drawn anew. Where that is no more, it stays at the message.
+function stay(was, next) {
+	const same = [...next.querySelectorAll(was.tagName)].find((e) => e.textContent === was.textContent && !e.disabled);
+	if (!same) next.tabIndex = -1;
+	(same || next).focus({preventScroll: true});
 }
 
 // rest is how much there is below what is seen of a log.
