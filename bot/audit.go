@@ -146,7 +146,8 @@ const (
 	outageLog = "outage:" // prefixes of audit logs, and of the documents that they are about
 	walkLog   = "walk:"
 	pageLog   = "page:"
-	pruneLog  = "prune" // what was removed by bot prune
+	readyLog  = "ready:" // what people said of peace time
+	pruneLog  = "prune"  // what was removed by bot prune
 )
 
 // logsOf names the logs of an outage and of the walks that led to it.
@@ -277,7 +278,7 @@ func (v *stock) read(ctx context.Context, st store.Store) error {
 	}
 	for _, d := range docs {
 		v.versions[d.Key] = d.Version
-		if !strings.HasPrefix(d.Key, outageLog) && !strings.HasPrefix(d.Key, walkLog) && !strings.HasPrefix(d.Key, pageLog) {
+		if !strings.HasPrefix(d.Key, outageLog) && !strings.HasPrefix(d.Key, walkLog) && !strings.HasPrefix(d.Key, pageLog) && !strings.HasPrefix(d.Key, readyLog) {
 			continue
 		}
 		var doc struct {

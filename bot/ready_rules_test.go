@@ -1,6 +1,13 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"switchback/bot/flow"
+	"switchback/store"
+)
 
 // inPeace is a Monday morning on which nobody has said anything yet.
 const inPeace = "@ 2026-11-23T18:40:00Z live new\n"
@@ -44,6 +51,14 @@ func readyRules() []rule {
 			nil,
 		},
 		{
+			"R49 that the IVR is published can be taken back, and is asked first again in an outage", inPeace + "> /outage ready\n> 1.2\n> 1\n> 3.5\n> 4.2\n> /outage voice agents\n> 1\n",
+			[]string{
+				"exists and is published, says @ana", "The IVR is not published any more…", "Not published any more: “Voicemail Only”",
+				"RED – The IVR “Voicemail Only”: is not published, says @ana", "First: does the IVR “Voicemail Only” exist",
+			},
+			nil,
+		},
+		{
 			"R50 once a month, only what is red or old", inPeace + "= restart after 720h\n= restart after 24h\n",
 			[]string{"Once a month: what is not ready for an outage", "RED – The IVR", "OLD – Last drill", "= restart after 24h"},
 			[]string{"ok –", "In #"},
@@ -64,4 +79,47 @@ func TestReadyRules(t *testing.T) {
 			t.Run("Teams", func(t *testing.T) { r.holds(t, onTeams) })
 		})
 	}
+}
+
+// What people say of peace time is what an outage puts back: each word is in the audit log, in a chain of its own, also
+// those that an outage taught, and those that were taken back.
+func TestWordsOfPeaceTimeAreAudited(t *testing.T) {
+	script := inPeace + "> /outage ready\n> 1.2\n> 1\n> 3.5\n> 4.2\n> @sam /outage ready\n> @sam 1\n> @sam 2\n> @sam \n> @sam Snow day\n> @sam \n> @sam \n" +
+		"> /outage voice agents\n> 1\n> 12.1\n> 13.1\n> /outage restore\n> 1\n> 1\n"
+	synctest.Test(t, func(t *testing.T) {
+		var dir string
+		out := play(t, script, func(s *stage) { dir = s.dir })
+		st, err := store.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer st.Close()
+		f := store.Flow{Store: st}
+		entries, err := f.Log(t.Context(), "ready:all")
+		if err != nil {
+			t.Fatal(err)
+		}
+		up, err := f.Upkeep(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain := flow.ReadChain(entries, up.Value.Head)
+		if len(chain.Problems) > 0 || up.Value.Head == "" {
+			t.Errorf("the chain does not hold: %v, head %q", chain.Problems, up.Value.Head)
+		}
+		rest := chain.Entries
+		for _, want := range []struct{ by, setting, value, outage string }{
+			{"@ana", "ivr/Voicemail Only", "published", ""},
+			{"@ana", "ivr/Voicemail Only", "not published", ""},
+			{"@sam", "gladly/voice/+16505550102/initial-ivr", "Snow day", ""},
+			{"@ana", "gladly/voice/+16505550101/initial-ivr", "Main menu", "voice-"},
+		} {
+			for len(rest) > 0 && (rest[0].Data["by"] != want.by || rest[0].Data["setting"] != want.setting || rest[0].Data["value"] != want.value || !strings.HasPrefix(rest[0].Data["outage"], want.outage)) {
+				rest = rest[1:]
+			}
+			if len(rest) == 0 {
+				t.Fatalf("not in the log, or not in this order: %+v\n%+v\n%s", want, chain.Entries, out)
+			}
+		}
+	})
 }

@@ -67,11 +67,12 @@ type batch struct {
 	audit  []entry
 }
 
-// entry is one for the log of the walk, of the page, or else of the outage.
+// entry is one for the log of the walk, of the page, of what people said of peace time, or else of the outage.
 type entry struct {
-	ofWalk bool
-	ofPage bool
-	what   Audit
+	ofWalk  bool
+	ofPage  bool
+	ofReady bool
+	what    Audit
 }
 
 func newBatch(e Event) *batch { return &batch{event: e} }
@@ -756,7 +757,37 @@ func (s *Service) seal(ctx context.Context, b *batch) error {
 			return err
 		}
 	}
+	if err := s.logWords(ctx, b); err != nil {
+		return err
+	}
 	return s.copyOut(ctx, b)
+}
+
+// logWords puts what people said of peace time into a log of its own: an outage relies on it, perhaps much later, and
+// only the newest word is kept beside the setting.
+func (s *Service) logWords(ctx context.Context, b *batch) error {
+	if len(b.save.Words) == 0 {
+		return nil
+	}
+	if b.save.Upkeep == nil {
+		up, err := s.store.Upkeep(ctx)
+		if err != nil {
+			return err
+		}
+		up.Value.Schema = upkeepSchema
+		b.save.Upkeep = &up
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.save.Words)) {
+		w := b.save.Words[k]
+		data := map[string]string{"setting": string(k), "value": w.Value.Text, "by": w.By}
+		if id := b.outage.Value.ID; id != "" {
+			data["outage"] = id
+		}
+		if err := b.log(entry{ofReady: true, what: Audit{What: "said", Data: data}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // copyOut puts a copy of the values from before into the outage's thread, whenever one was recorded or corrected: in
@@ -830,6 +861,9 @@ func (b *batch) log(a entry) error {
 	}
 	if a.ofPage {
 		head, name = &b.watch.Value.Head, "page:"+b.watch.Value.Page
+	}
+	if a.ofReady {
+		head, name = &b.save.Upkeep.Value.Head, "ready:"+readyName
 	}
 	data, err := json.Marshal(line{*head, b.event.At, b.event.ID, b.event.By.Account, b.event.By.Name, a.what.What, a.what.Data})
 	if err != nil {

@@ -27,11 +27,13 @@ const (
 	monthTimer = "monthly" // looked at by itself
 )
 
-// Upkeep is what is remembered of the monthly look at whether all is ready.
+// Upkeep is what is remembered of peace time beside what people said: the monthly look at whether all is ready, and the
+// end of the log of their words.
 type Upkeep struct {
 	Schema int       `json:"schema"`
 	Next   time.Time `json:"next"`          // when it is looked at again
 	Told   time.Time `json:"told,omitzero"` // when somebody was last reminded
+	Head   string    `json:"head,omitzero"` // of the audit chain of what people said of peace time
 }
 
 const upkeepSchema = 1
@@ -261,6 +263,11 @@ func menuNeed(name string, said map[change.Key]change.Word, at time.Time) need {
 		n.next = "create and publish it, or say that it is there"
 		return n
 	}
+	if !saidPublished(said, name) {
+		n.status, n.says = isRed, "is not published, says "+w.By+" "+card.Day(w.At)+"; it is asked first in an outage"
+		n.next = "create and publish it, or say that it is there"
+		return n
+	}
 	n.says = "exists and is published, says " + w.By + " " + card.Day(w.At)
 	if at.Sub(w.At) > staleAfter {
 		n.status, n.next = isOld, "look whether it still is"
@@ -444,6 +451,9 @@ func readyCard(p Policy, all []need, title string, e Event, only bool) card.Card
 	}
 	add(Action{Arg: "again"}, "Look again")
 	add(Action{Arg: "playbook"}, "What the playbook says")
+	if !only && !slices.Contains(open, aboutMenus) && slices.ContainsFunc(all, func(n need) bool { return n.about == aboutMenus }) {
+		add(Action{Arg: aboutMenus}, "The IVR is not published any more…")
+	}
 	return c
 }
 
@@ -484,7 +494,7 @@ func (s *Service) ready(ctx context.Context, b *batch, a Action, fields map[stri
 		return
 	}
 	by := b.event.By
-	if attests := []string{published, "as-listed", "differ", "differ-send"}; slices.Contains(attests, a.Arg) && !by.Responder && !by.Admin {
+	if attests := []string{published, unpublished, "as-listed", "differ", "differ-send"}; slices.Contains(attests, a.Arg) && !by.Responder && !by.Admin {
 		say(refuseCard(s.policy, by))
 		return
 	}
@@ -492,9 +502,12 @@ func (s *Service) ready(ctx context.Context, b *batch, a Action, fields map[stri
 	case aboutMenus:
 		say(s.menusCard(f))
 		return
-	case published:
+	case published, unpublished:
 		for _, m := range f.menus {
-			w := change.Word{Value: change.Value{Raw: []byte(published), Text: published}, By: by.Name, At: b.event.At}
+			if a.Key != "" && a.Key != shortID("", m) {
+				continue
+			}
+			w := change.Word{Value: change.Value{Raw: []byte(a.Arg), Text: a.Arg}, By: by.Name, At: b.event.At}
 			b.learn(ivrKey(m), w)
 			f.said[ivrKey(m)] = w
 		}
@@ -662,8 +675,16 @@ func (s *Service) menusCard(f peace) card.Card {
 	c.Notes = append(c.Notes, "Your numbers need: "+card.Shorten(list(names), 500)+".")
 	c.Buttons = []card.Button{
 		{Label: "I have looked: all IVRs are published", Style: card.Primary, Action: Action{Verb: readyVerb, Arg: published}.Encode()},
-		{Label: "Not now", Action: Action{Verb: readyVerb, Arg: "again"}.Encode()},
 	}
+	for _, m := range f.menus { // which one is not, where somebody said that it is
+		if saidPublished(f.said, m) && len(c.Buttons) < card.MaxButtons-1 {
+			c.Buttons = append(c.Buttons, card.Button{
+				Label:  card.Shorten("Not published any more: “"+plain(m)+"”", card.MaxLabel),
+				Action: Action{Verb: readyVerb, Key: shortID("", m), Arg: unpublished}.Encode(),
+			})
+		}
+	}
+	c.Buttons = append(c.Buttons, card.Button{Label: "Not now", Action: Action{Verb: readyVerb, Arg: "again"}.Encode()})
 	return c
 }
 
@@ -691,10 +712,10 @@ func (s *Service) wantsCard() card.Card {
 // each may do it again.
 func (s *Service) remindMonthly(ctx context.Context) error {
 	up, err := s.store.Upkeep(ctx)
-	if err != nil || up.Version != 0 {
+	if err != nil || !up.Value.Next.IsZero() {
 		return err
 	}
-	up.Value = Upkeep{Schema: upkeepSchema, Next: s.nextMonth(time.Now())}
+	up.Value.Schema, up.Value.Next = upkeepSchema, s.nextMonth(time.Now())
 	err = s.store.Save(ctx, Save{Upkeep: &up, Timers: []Timer{{readyTimers + readyName + "/" + monthTimer, up.Value.Next}}})
 	if errors.Is(err, ErrConflict) { // another process was first
 		return nil

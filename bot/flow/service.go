@@ -336,7 +336,7 @@ func (s *Service) unpublished(ctx context.Context, menus []string) []string {
 	if err != nil {
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("what people said of phone menus cannot be read")
 	}
-	return slices.DeleteFunc(menus, func(m string) bool { _, ok := said[ivrKey(m)]; return ok })
+	return slices.DeleteFunc(menus, func(m string) bool { return saidPublished(said, m) })
 }
 
 // known puts what people said of peace time since in place of what the organisation document says, and returns their

@@ -26,8 +26,16 @@ type IVR struct {
 // ivrKey is the setting of which people say that it is published.
 func ivrKey(name string) change.Key { return change.Key("ivr/" + name) }
 
-// published is what people say of it.
-const published = "published"
+// What people say of it: a word can be taken back.
+const (
+	published   = "published"
+	unpublished = "not published"
+)
+
+// saidPublished reports whether somebody said that a phone menu is published, and nobody took it back.
+func saidPublished(said map[change.Key]change.Word, menu string) bool {
+	return string(said[ivrKey(menu)].Value.Raw) == published
+}
 
 // toVoicemail reports whether a step sends a number to a phone menu by hand.
 func toVoicemail(st change.Step) bool {
