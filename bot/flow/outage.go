@@ -497,14 +497,23 @@ func (s *stepping) stepped() {
 	}
 }
 
-// lookAgain comes back in a minute to a flag that nobody has asked for yet.
+// lookAgain comes back to a flag that nobody has asked for yet: soon at first, because somebody is watching.
 func (s *stepping) lookAgain() {
+	var next time.Duration
 	for _, st := range s.r.Steps {
 		a, flag := s.o.asked[st.Key]
-		if flag && st.State == change.IsSet && !st.Back && !a.Last.After(st.At) && s.e.At.Sub(st.At) < time.Hour {
-			s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
-			return
+		age := s.e.At.Sub(st.At)
+		if !flag || st.State != change.IsSet || st.Back || a.Last.After(st.At) || age >= time.Hour {
+			continue
 		}
+		if age < time.Minute {
+			next = 15 * time.Second
+			break
+		}
+		next = time.Minute
+	}
+	if next > 0 {
+		s.do(Remind{settleTimer, s.e.At.Add(next)})
 	}
 }
 
@@ -512,6 +521,7 @@ func (s *stepping) lookAgain() {
 // next weekday begins.
 func (s *stepping) settled() {
 	s.do(Remind{settleTimer, s.e.At.Add(time.Minute)})
+	s.lookAgain()
 	s.midnight()
 }
 
@@ -921,7 +931,10 @@ func (s *stepping) settle() {
 			since = st.At
 		}
 	}
-	if s.e.At.Sub(since) < 4*time.Minute {
+	switch age := s.e.At.Sub(since); {
+	case age < time.Minute: // it came for a flag that nobody had asked for
+		s.do(Remind{settleTimer, since.Add(time.Minute)})
+	case age < 4*time.Minute:
 		s.do(Remind{settleTimer, s.e.At.Add(4 * time.Minute)})
 	}
 }
