@@ -33,6 +33,7 @@ const (
 	requestIn  = 15 * time.Second
 	idleFor    = 2 * time.Minute
 	watchAgain = 10 * time.Second
+	askGladly  = time.Minute      // for its time zone, once
 	takeInLast = 5 * time.Second  // for requests that are under way at the end; work in hand has 15 s
 	endMost    = 24 * time.Second // for all of it: after 30 s most that run programs kill them
 )
@@ -246,6 +247,7 @@ func (s *server) parts(listener net.Listener) []func(context.Context) error {
 		s.worker.Run,
 		func(ctx context.Context) error { return serveHTTP(ctx, web, listener) },
 		func(ctx context.Context) error { s.watch(ctx); return nil },
+		func(ctx context.Context) error { s.compareZones(ctx); return nil },
 	}
 	if s.slack != nil && s.env.SlackAppToken != "" {
 		out = append(out, s.slack.Connect)
@@ -283,6 +285,22 @@ func (s *server) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-time.After(watchAgain):
+		}
+	}
+}
+
+// compareZones says once, beside everything else, where the credentials for Gladly do not work or its time zone is not the
+// document's: chat would be closed on the wrong weekday around midnight. It is a warning, because nothing else needs
+// Gladly's API, and Gladly may be down just now.
+func (s *server) compareZones(ctx context.Context) {
+	if s.env.GladlyURL == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askGladly)
+	defer cancel()
+	for _, f := range examineGladly(ctx, s.env, s.org) {
+		if f.State != handlers.OK && !errors.Is(ctx.Err(), context.Canceled) {
+			s.log.Warn().Str("next", f.Next).Msg("Gladly: " + f.Text)
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
@@ -13,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"switchback/bot/change"
+	"switchback/bot/config"
 	"switchback/bot/flow"
 	"switchback/bot/gladly/gladlytest"
 	"switchback/handlers/flags"
@@ -132,5 +135,39 @@ func TestServeWritesWhoAsked(t *testing.T) {
 	}
 	if _, _, total, err := store.NewFlags(st).Asked(t.Context(), shopFlag); err != nil || total != 3 {
 		t.Errorf("asked for %d times, %v, want 3", total, err)
+	}
+}
+
+// At its start serve compares Gladly's time zone with the document's, and says what does not fit; it serves all the same.
+func TestServeComparesTimeZones(t *testing.T) {
+	org, err := loadOrganisation("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const email, token = "bot@acme.example", "t0ken-of-acme"
+	for name, tt := range map[string]struct {
+		zone  *time.Location
+		token config.Secret
+		says  string
+	}{
+		"the same zone":       {org.Location(), token, ""},
+		"another zone":        {elsewhere, token, "chat would be closed on the wrong weekday"},
+		"another credentials": {org.Location(), "0ther", "are not accepted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := gladlytest.New(gladlytest.Setup{Zone: tt.zone})
+			api := httptest.NewServer(g.API(gladlytest.Credentials{Email: email, Token: token}))
+			defer api.Close()
+			var log bytes.Buffer
+			s := &server{env: environment{GladlyURL: api.URL, GladlyEmail: email, GladlyToken: tt.token}, org: org, log: zerolog.New(&log)}
+			s.compareZones(t.Context())
+			if got := log.String(); (tt.says == "") != (got == "") || !strings.Contains(got, tt.says) || strings.Contains(got, string(tt.token)) {
+				t.Errorf("it says %q, want %q, and no token", got, tt.says)
+			}
+		})
 	}
 }
