@@ -391,6 +391,10 @@ func (f Flow) Save(ctx context.Context, s flow.Save) error {
 	if err := f.build(ctx, &b, s); err != nil {
 		return err
 	}
+	if b.commit.Op == "" { // asked for again, it must not find itself in its own way
+		b.commit.Nonce, b.commit.OpLife = NewNonce(), turnLife
+		b.commit.Op = "save/" + b.commit.Nonce
+	}
 	_, err := commit(ctx, f.Store, b.commit)
 	return err
 }
@@ -762,7 +766,7 @@ func (f Flow) FreeLanes(ctx context.Context) error {
 }
 
 const (
-	turnLife  = 10 * time.Minute // in which a turn may be asked for again
+	turnLife  = 10 * time.Minute // in which a turn, or another save, may be asked for again
 	turnPause = 100 * time.Millisecond
 )
 
