@@ -53,6 +53,9 @@ func (b bug) over(s flow.Store) flow.Store {
 	}
 }
 
+// beside is a platform.
+func (b bug) beside(p change.Platform) change.Platform { return p }
+
 func (b bug) policy(p flow.Policy) flow.Policy {
 	if b == anyRole {
 		p.Responders = append(slices.Clone(p.Responders), "lee")

@@ -1,0 +1,367 @@
+package flow_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"switchback/bot/change"
+	"switchback/bot/flow"
+	"switchback/store"
+)
+
+// read keeps what a replica saw.
+func (w *stage) read(r *replica, k change.Key, v string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r.saw[k] = v
+	w.touched[k] = time.Now()
+}
+
+// mayWrite looks at what is on record when the company is about to be written: the value from before, what is about to
+// be done, and whether what is there now may be overwritten.
+func (w *stage) mayWrite(_ context.Context, r *replica, k change.Key, want change.Value) {
+	st, ok := w.step(k)
+	now := w.values()[k]
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.writes++
+	if !ok {
+		w.fault("%s is written, and nothing is on record", k)
+		return
+	}
+	if st.Before == nil {
+		w.fault("%s is written, and the value before is not on record", k)
+		return
+	}
+	before := string(st.Before.Value.Raw)
+	if !slices.Contains(w.peace[k], before) && !slices.Contains(w.typed[k], before) {
+		w.fault("%s was never %q, which is on record as the value before", k, before)
+	}
+	to := st.Want
+	if st.State == change.RestoreIntent {
+		to = st.Before.Value
+	}
+	if st.State != change.Intent && st.State != change.RestoreIntent || !to.Equal(want) {
+		w.fault("%s is set to %q, and on record is %s, %q → %q", k, want.Raw, st.State, before, st.Want.Raw)
+	}
+	allowed := now == before || now == string(st.Want.Raw) || st.Set != nil && now == string(st.Set.Raw) || st.Allow != nil && now == string(st.Allow.Raw)
+	if !allowed && r.saw[k] == now { // it was looked at, and overwritten all the same
+		w.fault("%s: %q is overwritten without a word", k, now)
+	}
+}
+
+// recorded looks at what is being said of settings, at the moment at which it is said. It is called with mu held.
+func (w *stage) recorded(p store.Put) {
+	var r change.Record
+	if err := json.Unmarshal(p.Data, &r); err != nil {
+		w.fault("%s: %v", p.Key, err)
+		return
+	}
+	var now map[change.Key]string
+	for _, st := range r.Steps {
+		at := p.Key + string(st.Key)
+		was := w.states[at]
+		w.states[at] = st.State
+		if was == st.State || was == change.Recorded || was == change.Planned {
+			continue
+		}
+		var is string
+		switch {
+		case st.State == change.Restored && st.Before != nil:
+			is = string(st.Before.Value.Raw)
+		case st.State == change.IsSet && was == change.Intent:
+			is = string(st.Want.Raw)
+		default:
+			continue
+		}
+		if now == nil {
+			now = w.values()
+		}
+		if now[st.Key] != is && !w.edited[st.Key].After(w.touched[st.Key]) && !w.landed[st.Key].After(w.touched[st.Key]) {
+			w.fault("%s is said to be %s, and shows %q, not %q", st.Key, st.State, now[st.Key], is)
+		}
+	}
+}
+
+// along checks what must hold at any time: no open change without an owner, a deadline and its reminder, and no work
+// that nothing brings back.
+func (w *stage) along() {
+	for id, h := range w.outages() {
+		w.mu.Lock()
+		has := func(name string) bool { _, ok := w.timers[name]; return ok }
+		switch {
+		case h.o.Owner.ID == "":
+			w.fault("%s has no owner", id)
+		case h.r.Open() && (h.o.Deadline.IsZero() || !has("outage/"+id+"/ladder")):
+			w.fault("%s has the deadline %v, and no reminder of it", id, h.o.Deadline)
+		case !h.r.Open() && h.o.Leaf.Again != nil && !has("outage/"+id+"/question"):
+			w.fault("%s waits, and nobody is asked", id)
+		}
+		for _, task := range change.Next(h.r) {
+			if st, _ := h.r.Step(task.Key); task.Do != change.DoAsk && st.Way != change.Guided && !has("work/drive-"+id) {
+				w.fault("%s is to be %s, and nothing brings that about", task.Key, task.Do)
+			}
+		}
+		w.mu.Unlock()
+	}
+}
+
+// named reports whether people see a card of this kind that names a setting and wants something of them.
+func (w *stage) named(kind string, st change.Step) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.screen {
+		text := c.card.Title
+		for _, f := range c.card.Facts {
+			text += "\n" + f.Name
+		}
+		if strings.Contains(c.message, kind) && len(c.card.Buttons) > 0 && strings.Contains(text, st.Label) && strings.Contains(text, st.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// question is the kind of card that asks about a step; empty: it waits for nobody.
+func question(st change.Step) string {
+	switch {
+	case st.State == change.Failed:
+		return "/failed/"
+	case st.State == change.Unknown:
+		return "/board/"
+	case st.State == change.Conflict, st.State == change.Adopted && st.Back:
+		return "/ask/" + string(st.Key)
+	}
+	return ""
+}
+
+// verdict wants of each setting that it is as before, or asked about, or left by name.
+func (w *stage) verdict(when string) {
+	now := w.values()
+	all, err := w.kept().All(context.Background())
+	if err != nil {
+		w.breach("%v", err)
+	}
+	last := map[change.Key]bool{} // a setting is judged by what its newest outage says of it
+	for _, o := range slices.Backward(all) {
+		_, r, err := w.kept().Outage(context.Background(), o.ID)
+		if err != nil {
+			w.breach("%v", err)
+		}
+		for _, st := range r.Value.Steps {
+			if !last[st.Key] {
+				w.judge(when, o, st, now[st.Key])
+			}
+			last[st.Key] = true
+		}
+		w.whole(o)
+	}
+}
+
+func (w *stage) judge(when string, o flow.Outage, st change.Step, now string) {
+	say := func(format string, args ...any) {
+		w.breach("%s, %s of %s: %s", when, st.Key, o.ID, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case st.State == change.Left:
+		if st.By == "" || st.Reason == "" {
+			say("left by %q because %q", st.By, st.Reason)
+		}
+	case st.Way == change.Guided && st.State == change.Restored && !st.Shown && st.Set == nil: // nobody was sent to click
+	case st.State == change.Restored:
+		w.mu.Lock()
+		edited := w.edited[st.Key]
+		later := !edited.IsZero() && (edited.After(st.At) || !edited.Before(w.touched[st.Key]))
+		w.mu.Unlock()
+		if st.Before != nil && now != string(st.Before.Value.Raw) && !later && !w.named("/drift/"+string(st.Key), st) {
+			say("said to be restored, and shows %q, not %q", now, st.Before.Value.Raw)
+		}
+	case o.Ended != nil:
+		say("still %s, and the outage is over", st.State)
+	case question(st) == "":
+		say("left at %s, on its way back %v, with nobody asked; it shows %q", st.State, st.Back, now)
+	case !w.named(question(st), st):
+		say("%s, and no question names %s, %s", st.State, st.Label, st.Name)
+	}
+}
+
+// whole checks the audit log of an outage.
+func (w *stage) whole(o flow.Outage) {
+	log, err := w.kept().Log(context.Background(), "outage:"+o.ID)
+	if err != nil {
+		w.breach("%v", err)
+	}
+	for _, p := range flow.ReadChain(log, o.Head).Problems {
+		w.breach("%s: %s", o.ID, p)
+	}
+}
+
+// finale is the morning after: everything works again, a responder asks for everything back and carries it through.
+func (w *stage) finale() {
+	w.calm()
+	w.bringBack()
+	w.verdict("asked back")
+	w.answerAll()
+	w.verdict("answered")
+	w.nothingLeft()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.mute {
+		if w.excused[id] {
+			continue
+		}
+		w.fault("%s was decided, and its person was told nothing", id)
+	}
+}
+
+// calm ends all that goes wrong.
+func (w *stage) calm() {
+	w.company.Heal()
+	w.mu.Lock()
+	w.lose, w.late = 0, 0
+	w.mu.Unlock()
+	for _, r := range w.replicas {
+		r.mu.Lock()
+		r.at = 0
+		r.mu.Unlock()
+		r.goOn()
+	}
+	w.do(func() {})
+	w.restart()
+	w.passes(17 * time.Minute) // longer than anybody may be at something, any lease, any write on its way, and the last look at what was set
+	w.along()
+}
+
+// bringBack asks for everything back, and does what is to be done by hand.
+func (w *stage) bringBack() {
+	for range 3 {
+		for _, id := range sorted(w.outages()) {
+			h := w.outages()[id]
+			if h.o.Leaf.Again != nil && h.o.Asking.Works == "" {
+				w.first("sam", func(a flow.Action) bool { return a.Outage == id && a.Verb == "works" })
+			}
+			if slices.ContainsFunc(h.r.Steps, func(st change.Step) bool { return st.Open() && !st.Back }) {
+				w.types(w.alive(0), "sam", "restore "+id)
+				w.first("sam", func(a flow.Action) bool { return a.Outage == id && a.Verb == "putback" })
+			}
+		}
+		w.passes(time.Minute)
+		w.hands()
+	}
+}
+
+// hands is one person who does all that is to be done by hand.
+func (w *stage) hands() {
+	for range 12 {
+		if !slices.ContainsFunc([]string{"seen", "as-listed", "differ", "saved", "claim"}, func(verb string) bool {
+			return w.first("sam", func(a flow.Action) bool {
+				return a.Verb == verb && (verb == "claim" && w.free(a.Arg) || verb != "claim" && w.mine(a))
+			})
+		}) {
+			return
+		}
+	}
+}
+
+// mine reports whether a press on a guided step is one that sam has to answer now.
+func (w *stage) mine(a flow.Action) bool {
+	if a.Verb == "seen" {
+		st, ok := w.step(change.Key(a.Key))
+		return ok && st.State == change.Unknown && st.Holder != nil && st.Holder.ID == "sam"
+	}
+	return slices.ContainsFunc(w.of("sam", a.Arg), func(st change.Step) bool {
+		planned := st.State == change.Planned
+		return planned == (a.Verb != "saved") && st.State != change.Unknown
+	})
+}
+
+// free reports whether a screen has something that nobody holds.
+func (w *stage) free(screen string) bool {
+	for _, h := range w.outages() {
+		for _, st := range h.r.Steps {
+			byHand := st.State == change.Unknown || st.Back && (st.State == change.IsSet || st.State == change.RestoreIntent)
+			if st.Way == change.Guided && st.Holder == nil && byHand && (platform{}).screen(st.Key) == screen {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// first presses the newest button that fits. It reports whether there was one.
+func (w *stage) first(who string, fits func(flow.Action) bool) bool {
+	all := w.buttons(who)
+	i := slices.IndexFunc(all, func(b button) bool { return fits(b.action) })
+	if i < 0 {
+		return false
+	}
+	w.presses(w.alive(0), who, all[i], false)
+	return true
+}
+
+// answerAll answers every question as somebody does who knows.
+func (w *stage) answerAll() {
+	for range 6 {
+		open := w.outages()
+		if len(open) == 0 {
+			return
+		}
+		for _, id := range sorted(open) {
+			for _, st := range open[id].r.Steps {
+				if question(st) != "" {
+					w.answer(id, st)
+				}
+			}
+		}
+		w.bringBack()
+	}
+	for id, h := range w.outages() {
+		w.breach("%s cannot be brought to an end: %s", id, states(h.r))
+	}
+}
+
+// answer answers one question.
+func (w *stage) answer(id string, st change.Step) {
+	verbs := []string{"overwrite", "name", "retry"}
+	if w.values()[st.Key] == w.truth(st.Key) { // it is right as it is
+		verbs = []string{"leave", "leave-failed"}
+	}
+	for _, verb := range verbs {
+		if w.first("sam", func(a flow.Action) bool {
+			return a.Outage == id && a.Verb == verb && (a.Key == string(st.Key) && a.State == fmt.Sprintf("%s/%v", st.State, st.Back) || st.State == change.Failed && (verb == "retry" || verb == "leave-failed"))
+		}) {
+			return
+		}
+	}
+}
+
+// nothingLeft wants that nothing is held, and nothing waits.
+func (w *stage) nothingLeft() {
+	for _, prefix := range []string{"lock:", "in:", "out:", "open:"} {
+		names, err := w.file.List(context.Background(), prefix)
+		if err != nil || len(names) > 0 {
+			w.breach("still there: %q (%v)", names, err)
+		}
+	}
+}
+
+func states(r change.Record) string {
+	var out []string
+	for _, st := range r.Steps {
+		out = append(out, fmt.Sprintf("%s %s back=%v", st.Key, st.State, st.Back))
+	}
+	return strings.Join(out, ", ")
+}
+
+func sorted(open map[string]held) []string {
+	out := make([]string, 0, len(open))
+	for id := range open {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
