@@ -17,40 +17,45 @@ import (
 )
 
 // environment is what the program takes from environment variables; flags of the same meaning win. Secrets come from
-// here alone: a command line is seen by everybody on the machine.
+// here alone: a command line is seen by everybody on the machine. The README's table is made of it.
 type environment struct {
-	ConfigFile      string        `env:"CONFIG_FILE"`   // the organisation document
-	PlaybookFile    string        `env:"PLAYBOOK_FILE"` // instead of the built-in playbook
-	DataDir         string        `env:"DATA_DIR"`      // the folder of the embedded store
-	RedisURL        config.Secret `env:"REDIS_URL"`     // keeps everything in Redis instead
-	RedisCluster    bool          `env:"REDIS_CLUSTER"`
-	RedisPrefix     string        `env:"REDIS_PREFIX"`
-	RedisCAFile     string        `env:"REDIS_TLS_CA_FILE"`
-	EscalateURL     config.Secret `env:"ESCALATE_URL"`     // where a pager rings: https://switchback:KEY@host/path
-	RedisDurability string        `env:"REDIS_DURABILITY"` // "operator": somebody answers for it
+	RedisURL config.Secret `env:"REDIS_URL" means:"Where everything is kept: rediss://user:password@host:port/db. Several processes may share it. This or DATA_DIR is always needed."`
+	DataDir  string        `env:"DATA_DIR" means:"Where everything is kept instead: a folder that survives restarts, for one process."`
 
-	// Of bot serve.
-	ConfigYAML         string        `env:"CONFIG_YAML"` // the organisation document itself, instead of CONFIG_FILE
-	ListenAddr         string        `env:"LISTEN_ADDR"` // host:port; without it, PORT on all addresses
-	Port               string        `env:"PORT"`
-	SlackToken         config.Secret `env:"SLACK_BOT_TOKEN"`           // xoxb-…; sets Slack up
-	SlackSigningSecret config.Secret `env:"SLACK_SIGNING_SECRET"`      // requests over HTTP; the old one after a comma while it is being replaced
-	SlackAppToken      config.Secret `env:"SLACK_APP_TOKEN"`           // xapp-…; Socket Mode, where no request can come in
-	SlackAPI           string        `env:"SLACK_API_URL"`             // another Slack, such as a stand-in on loopback
-	SlackHosts         []string      `env:"SLACK_RESPONSE_HOSTS"`      // where its answers go; comma list
-	TeamsApp           string        `env:"TEAMS_APP_ID"`              // the app registration; sets Teams up
-	TeamsPassword      config.Secret `env:"TEAMS_APP_PASSWORD"`        // a client secret of it
-	TeamsTenant        string        `env:"TEAMS_TENANT_ID"`           // the one whose people use the bot
-	TeamsOpenID        string        `env:"TEAMS_OPENID_URL"`          // who signs what comes in; another cloud's, or a stand-in on loopback
-	TeamsTokens        string        `env:"TEAMS_TOKEN_URL"`           // where the bot gets its token, likewise
-	TeamsHosts         []string      `env:"TEAMS_SERVICE_HOSTS"`       // where activities come from and answers go; comma list
-	MetricsAddr        string        `env:"METRICS_ADDR"`              // host:port for Prometheus, and nothing else; empty: nowhere
-	PublicURL          string        `env:"PUBLIC_URL"`                // where pages and phone menus ask; for bot doctor
-	GladlyURL          string        `env:"GLADLY_API_URL"`            // to compare its time zone with the document's …
-	GladlyEmail        string        `env:"GLADLY_API_EMAIL"`          // … as the user of …
-	GladlyToken        config.Secret `env:"GLADLY_API_TOKEN"`          // … this token
-	FlagsSecret        config.Secret `env:"FLAGS_SECRET"`              // user:password of phone menus that ask
-	PagesSecret        config.Secret `env:"STATUSPAGE_WEBHOOK_SECRET"` // in the address for status pages' notifications; comma list, the current one first
+	ConfigFile   string `env:"CONFIG_FILE" means:"The organisation document. Without it everybody may look, and nobody may confirm."`
+	ConfigYAML   string `env:"CONFIG_YAML" means:"Its text instead, where files cannot be had."`
+	PlaybookFile string `env:"PLAYBOOK_FILE" means:"Your own playbook, instead of the built-in one."`
+
+	Port        string `env:"PORT" means:"The port to listen on, on all addresses. Left out: 8080."`
+	ListenAddr  string `env:"LISTEN_ADDR" means:"Instead of PORT: host:port."`
+	PublicURL   string `env:"PUBLIC_URL" means:"Where pages and phone menus reach the bot, for bot doctor: https://bot.example.com."`
+	MetricsAddr string `env:"METRICS_ADDR" means:"host:port for Prometheus (/metrics), and nothing else. Left out: nowhere."`
+
+	SlackToken         config.Secret `env:"SLACK_BOT_TOKEN" means:"Sets Slack up: xoxb-…, under OAuth & Permissions of your Slack app."`
+	SlackSigningSecret config.Secret `env:"SLACK_SIGNING_SECRET" means:"Slack over HTTP: under Basic Information. While you replace it: the new one, a comma, the old one."`
+	SlackAppToken      config.Secret `env:"SLACK_APP_TOKEN" means:"Slack over Socket Mode instead: xapp-…, with connections:write."`
+
+	TeamsApp      string        `env:"TEAMS_APP_ID" means:"Sets Microsoft Teams up, with the next two: the application's id."`
+	TeamsPassword config.Secret `env:"TEAMS_APP_PASSWORD" means:"A client secret of that application. Note when it ends."`
+	TeamsTenant   string        `env:"TEAMS_TENANT_ID" means:"The tenant whose people use the bot."`
+
+	FlagsSecret config.Secret `env:"FLAGS_SECRET" means:"user:password of phone menus that ask."`
+	PagesSecret config.Secret `env:"STATUSPAGE_WEBHOOK_SECRET" means:"The end of the address for status pages' notifications. While you replace it: the new one, a comma, the old one."`
+	EscalateURL config.Secret `env:"ESCALATE_URL" means:"A pager: https://switchback:KEY@host/path, from the third step of the ladder on."`
+	GladlyURL   string        `env:"GLADLY_API_URL" means:"Whose time zone bot doctor, and bot serve at its start, compare with the document's …"`
+	GladlyEmail string        `env:"GLADLY_API_EMAIL" means:"… asked by this user …"`
+	GladlyToken config.Secret `env:"GLADLY_API_TOKEN" means:"… with this token."`
+
+	RedisCluster    bool   `env:"REDIS_CLUSTER" means:"true where Redis is a cluster."`
+	RedisPrefix     string `env:"REDIS_PREFIX" means:"Keeps several bots on one Redis apart. Left out: bot."`
+	RedisCAFile     string `env:"REDIS_TLS_CA_FILE" means:"Your own certificate authority for rediss://."`
+	RedisDurability string `env:"REDIS_DURABILITY" means:"operator: somebody answers for a store that cannot show that it is safe. Every confirm card says so."`
+
+	SlackAPI    string   `env:"SLACK_API_URL" means:"Another Slack, such as a stand-in on loopback …"`
+	SlackHosts  []string `env:"SLACK_RESPONSE_HOSTS" means:"… and where its answers go; with commas between."`
+	TeamsHosts  []string `env:"TEAMS_SERVICE_HOSTS" means:"For another cloud of Microsoft's, or a stand-in: where activities come from and answers go; with commas between."`
+	TeamsOpenID string   `env:"TEAMS_OPENID_URL" means:"Likewise: who signs activities."`
+	TeamsTokens string   `env:"TEAMS_TOKEN_URL" means:"Likewise: where the bot gets its token."`
 }
 
 // servable reports all that bot serve lacks at once.

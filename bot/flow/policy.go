@@ -57,9 +57,9 @@ type Someone struct {
 // Route is a channel for outages of some customer channels.
 type Route struct {
 	For      []string `yaml:"for" jsonschema_description:"voice, chat, sms, social, email, login; empty means all."`
-	Slack    string   `yaml:"slack"`
-	Teams    string   `yaml:"teams"`
-	Terminal string   `yaml:"terminal"`
+	Slack    string   `yaml:"slack" jsonschema_description:"The id of a Slack channel: C034EF5GH."`
+	Teams    string   `yaml:"teams" jsonschema_description:"The id of a channel of Teams: 19:0a1b2c3d4e5f@thread.tacv2."`
+	Terminal string   `yaml:"terminal" jsonschema_description:"A channel's name in bot chat."`
 }
 
 // WayToUs is one way in which customers reach the company.

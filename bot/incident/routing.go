@@ -53,9 +53,9 @@ type Title struct {
 
 // Channel is a channel on each chat platform.
 type Channel struct {
-	Slack    string `yaml:"slack"`
-	Teams    string `yaml:"teams"`
-	Terminal string `yaml:"terminal"`
+	Slack    string `yaml:"slack" jsonschema_description:"The id of a Slack channel: C034EF5GH."`
+	Teams    string `yaml:"teams" jsonschema_description:"The id of a channel of Teams: 19:0a1b2c3d4e5f@thread.tacv2."`
+	Terminal string `yaml:"terminal" jsonschema_description:"A channel's name in bot chat."`
 }
 
 // On is the channel on one platform; "" is none.
