@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"switchback/bot/flow"
+	"switchback/handlers/terminal"
 	"switchback/store"
 )
 
@@ -17,6 +18,7 @@ const auditPage = 500 // entries read at once
 
 type auditCommand struct {
 	Export auditExport `cmd:"" help:"Print the audit log."`
+	Report auditReport `cmd:"" help:"Write the report on one outage, as text."`
 	Verify auditVerify `cmd:"" help:"Check that nothing in the audit log was altered."`
 }
 
@@ -181,6 +183,48 @@ func walks(ctx context.Context, st store.Store) ([]flow.Doc[flow.Walk], error) {
 		}
 	}
 	return out, nil
+}
+
+type auditReport struct {
+	storeFlags
+	What []string `arg:"" help:"The name of an outage, or a day: 12 Nov, 2026-11-12, yesterday."`
+}
+
+// Run writes what /outage report answers, for whoever has no chat.
+func (c auditReport) Run(ctx context.Context, s streams) error {
+	org, err := loadOrganisation(c.Config)
+	if err != nil {
+		return err
+	}
+	st, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	kept := store.Flow{Store: st}
+	past, err := kept.All(ctx)
+	if err != nil {
+		return err
+	}
+	what := strings.Join(c.What, " ")
+	meant, ok := flow.Reported(org.Policy, past, what, time.Now())
+	switch {
+	case !ok:
+		return fmt.Errorf("%q is neither an outage nor a day", what)
+	case len(meant) == 0:
+		_, err := fmt.Fprintln(s.out, "Nothing is on record.")
+		return err
+	}
+	for _, o := range meant {
+		report, err := flow.Report(ctx, org.Policy, kept, o)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(s.out, terminal.Render(report, 0, org.Location())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type auditVerify struct {

@@ -181,3 +181,21 @@ func TestAuditExport(t *testing.T) {
 		t.Errorf("bot audit export --from yesterday = %d:\n%s", status, out)
 	}
 }
+
+// The report of the chat is to be had without one, as text.
+func TestAuditReport(t *testing.T) {
+	dir, _ := closed(t)
+	o, _ := theOpen(t, dir)
+	for _, what := range [][]string{{o.ID}, {"today"}} {
+		out, status := command(t, "", append([]string{"audit", "report", "--data", dir}, what...)...)
+		if status != 0 || !strings.Contains(out, "Report: CHAT") || !strings.Contains(out, "The record is whole") || strings.Contains(out, "[0.1]") {
+			t.Errorf("bot audit report %v = %d:\n%s", what, status, out)
+		}
+	}
+	if out, status := command(t, "", "audit", "report", "--data", dir, "2020-01-01"); status != 0 || !strings.Contains(out, "Nothing is on record") {
+		t.Errorf("a day without one: %d\n%s", status, out)
+	}
+	if out, status := command(t, "", "audit", "report", "--data", dir, "someday"); status == 0 || !strings.Contains(out, "neither an outage nor a day") {
+		t.Errorf("no day: %d\n%s", status, out)
+	}
+}

@@ -20,6 +20,13 @@ func reportRules() []rule {
 			[]string{"NOT whole"},
 		},
 		{
+			"R54 what the page said then, in its own words and times", "@ 2026-11-23T18:00:00Z page\n> /outage voice agents\n> 1\n> 1\n> /page open | Calls do not reach agents | major | We are <b>investigating</b>. | Voice=partial_outage\n~ 6m\n> /page say | 1 | resolved | All calls arrive again. | Voice=operational\n~ 10m\n> /outage report today\n",
+			[]string{
+				"Report: VOICE", "Gladly's page: Calls do not reach agents", "UTC) Investigating: “We are investigating.”", "UTC) Resolved: “All calls arrive again.”", "The record is whole",
+			},
+			nil,
+		},
+		{
 			"R54 what people clicked stands on their word, and drills apart", "@ 2026-11-25T18:00:00Z live\n> /outage drill voice agents\n> 1\n> /outage abandon enough\n> 1\n> /outage voice agents\n> 1\n> 8.1\n> 1\n> 1\n> /outage report today\n",
 			[]string{"Initial IVR: before: Main menu (seen by @ana", "set: Voicemail Only (saved, says @ana", "not put back yet", "The record is whole"},
 			[]string{"DRILL – Report"},

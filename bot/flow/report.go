@@ -11,6 +11,7 @@ import (
 
 	"switchback/bot/card"
 	"switchback/bot/change"
+	"switchback/bot/incident"
 )
 
 // This file is for the auditor: what happened, when, on whose word, and whether the record is whole. Times are those of
@@ -18,17 +19,9 @@ import (
 
 // report answers /outage report: for an id, or for a day.
 func (s *Service) report(ctx context.Context, b *batch, words []string, say func(card.Card)) {
-	past := b.event.Desk.Past
-	var meant []Outage
 	what := strings.Join(words, " ")
-	if i := slices.IndexFunc(past, func(o Outage) bool { return strings.EqualFold(o.ID, what) }); i >= 0 {
-		meant = past[i : i+1]
-	} else if day, ok := dayOf(what, b.event.At.In(s.policy.Location())); ok {
-		meant = onDay(past, day, b.event.At)
-		if real := slices.DeleteFunc(slices.Clone(meant), func(o Outage) bool { return o.Drill }); len(real) == 1 {
-			meant = real // drills are asked for by name
-		}
-	} else {
+	meant, ok := Reported(s.policy, b.event.Desk.Past, what, b.event.At)
+	if !ok {
 		say(card.Card{Title: fmt.Sprintf("I know neither an outage nor a day %q", card.Shorten(plain(what), 40)), Text: []string{
 			"For example: /outage report 12 Nov, /outage report yesterday, or the name of an outage. /outage history lists them.",
 		}})
@@ -38,17 +31,83 @@ func (s *Service) report(ctx context.Context, b *batch, words []string, say func
 		say(historyCard(s.policy, b.event, words))
 		return
 	}
-	o := meant[0]
-	_, r, err := s.store.Outage(ctx, o.ID)
-	if err == nil {
-		var entries [][]byte
-		if entries, err = s.store.Log(ctx, "outage:"+o.ID); err == nil {
-			say(reportCard(s.policy, o, r.Value, ReadChain(entries, o.Head)))
-			return
+	c, err := Report(ctx, s.policy, s.store, meant[0])
+	if err != nil {
+		zerolog.Ctx(ctx).Error().Err(err).Str("outage", meant[0].ID).Msg("no report")
+		c = card.Card{Tone: card.Trouble, Title: "The record of " + meant[0].ID + " cannot be read now", Text: []string{"Please try again in a minute."}}
+	}
+	say(c)
+}
+
+// Reported are the outages that somebody means by an id or by a day. It reports false where that is neither. Of a day
+// with one outage, drills are asked for by name.
+func Reported(p Policy, past []Outage, what string, now time.Time) ([]Outage, bool) {
+	if i := slices.IndexFunc(past, func(o Outage) bool { return strings.EqualFold(o.ID, what) }); i >= 0 {
+		return past[i : i+1], true
+	}
+	day, ok := dayOf(what, now.In(p.Location()))
+	if !ok {
+		return nil, false
+	}
+	meant := onDay(past, day, now)
+	if real := slices.DeleteFunc(slices.Clone(meant), func(o Outage) bool { return o.Drill }); len(real) == 1 {
+		meant = real
+	}
+	return meant, true
+}
+
+// Records is what a report is written from.
+type Records interface {
+	Outage(ctx context.Context, id string) (Doc[Outage], Doc[change.Record], error)
+	Log(ctx context.Context, name string) ([][]byte, error)
+	Cases(ctx context.Context, page string, ids []string) (map[string]Doc[Case], error)
+}
+
+// Report answers for one outage by itself, times, words and evidence included.
+func Report(ctx context.Context, p Policy, from Records, o Outage) (card.Card, error) {
+	_, r, err := from.Outage(ctx, o.ID)
+	if err != nil {
+		return card.Card{}, err
+	}
+	entries, err := from.Log(ctx, "outage:"+o.ID)
+	if err != nil {
+		return card.Card{}, err
+	}
+	said := map[string]incident.Incident{}
+	for _, l := range o.Links {
+		found, err := from.Cases(ctx, l.Page, []string{l.ID})
+		if err != nil {
+			return card.Card{}, err
+		}
+		if c, ok := found[l.ID]; ok {
+			said[l.key()] = c.Value.Incident
 		}
 	}
-	zerolog.Ctx(ctx).Error().Err(err).Str("outage", o.ID).Msg("no report")
-	say(card.Card{Tone: card.Trouble, Title: "The record of " + o.ID + " cannot be read now", Text: []string{"Please try again in a minute."}})
+	return reportCard(p, o, r.Value, ReadChain(entries, o.Head), said), nil
+}
+
+// pageWord is what a status page said of an incident, in its own words and times.
+func (p Policy) pageWord(l Link, said incident.Incident) string {
+	text := l.Whose + "'s page: " + card.Shorten(plain(l.Name), 300)
+	if l.NotOurs != "" {
+		text += " (not ours, says " + l.NotOurs + ")"
+	}
+	updates := append(slices.Clone(said.Old), said.Now().Updates...)
+	slices.SortStableFunc(updates, func(x, y incident.Update) int { return x.At().Compare(y.At()) })
+	if len(updates) == 0 {
+		return text + ". Its own words are not kept any more; what was told of them stands below."
+	}
+	if first := len(updates) - 8; first > 0 {
+		text += fmt.Sprintf("\n(%d earlier updates)", first)
+		updates = updates[first:]
+	}
+	for _, u := range updates {
+		text += "\n" + p.twice(u.At()) + " " + capitalised(orElse(incident.Words(u.Status), "said"))
+		if u.Text != "" {
+			text += ": “" + card.Shorten(strings.Join(strings.Fields(plain(u.Text)), " "), 200) + "”"
+		}
+	}
+	return text
 }
 
 // onDay are the outages that were open on a day.
@@ -75,7 +134,7 @@ func (p Policy) twice(t time.Time) string {
 	return here.Format("Mon 2 Jan 15:04") + " (" + utc.Format(beside) + " UTC)"
 }
 
-func reportCard(p Policy, o Outage, r change.Record, c Chain) card.Card {
+func reportCard(p Policy, o Outage, r change.Record, c Chain, said map[string]incident.Incident) card.Card {
 	out := card.Card{Drill: o.Drill, Title: card.Shorten("Report: "+capital(o.Channel)+" – "+o.Leaf.Title, card.MaxTitle)}
 	when := []string{"customers hit since " + p.twice(o.Since), "declared " + p.twice(o.Began)}
 	if len(r.Steps) > 0 {
@@ -100,7 +159,7 @@ func reportCard(p Policy, o Outage, r change.Record, c Chain) card.Card {
 		out.Facts = append(out.Facts, card.Fact{Name: stepName(st), Note: strings.Join([]string{p.beforeWord(st), p.setWord(o, st), p.afterWord(st)}, " · ")})
 	}
 	for _, l := range o.Links {
-		out.Notes = append(out.Notes, card.Shorten(l.Whose+"'s page: "+l.Name, 500))
+		out.Notes = append(out.Notes, card.Shorten(p.pageWord(l, said[l.key()]), card.MaxText))
 	}
 	count := func(what string) int {
 		n := 0
