@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,13 +71,19 @@ type treeCommand struct {
 	Text    bool   `xor:"form" help:"As text to read or print (default)."`
 	Mermaid bool   `xor:"form" help:"As a Mermaid diagram."`
 	Dot     bool   `xor:"form" help:"As a Graphviz graph."`
+
+	WithLists bool   `help:"With lists of your people, numbers and apps to fill in: the paper version."`
+	Config    string `help:"Organisation document that has them." default:"${config_file}" type:"path"`
 }
 
 // Run prints the playbook.
-func (c treeCommand) Run(s streams) error {
+func (c treeCommand) Run(ctx context.Context, s streams) error {
 	t, _, err := loadPlaybook(c.File)
 	if err != nil {
 		return err
+	}
+	if c.WithLists && (c.Mermaid || c.Dot) {
+		return errors.New("--with-lists goes with --text")
 	}
 	switch {
 	case c.Mermaid:
@@ -84,7 +91,14 @@ func (c treeCommand) Run(s streams) error {
 	case c.Dot:
 		return t.Dot(s.out)
 	}
-	return t.Text(s.out, t.Start())
+	if err := t.Text(s.out, t.Start()); err != nil || !c.WithLists {
+		return err
+	}
+	org, err := loadOrganisation(c.Config)
+	if err != nil {
+		return err
+	}
+	return lists(ctx, s.out, org)
 }
 
 type configCommand struct {

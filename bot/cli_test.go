@@ -134,6 +134,37 @@ func TestTreeDraws(t *testing.T) {
 	}
 }
 
+// R62: the paper version has the playbook, and every number and app to fill in, those that ask the bot too.
+func TestTreeWithLists(t *testing.T) {
+	playbook, err := os.ReadFile(filepath.Join("tree", "testdata", "playbook.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "organisation.yaml")
+	if err := os.WriteFile(file, example, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, errs := calls(t, "tree", "--text", "--with-lists", "--config", file)
+	rest, ok := strings.CutPrefix(out, string(playbook))
+	if status != 0 || !ok {
+		t.Fatalf("bot tree --with-lists = %d, %s:\n%s", status, errs, out)
+	}
+	for _, want := range []string{
+		"LISTS OF ACME", "America/Los_Angeles", "Gladly administrators: ana, sam", "https://help.gladly.com/support-form", "write to help@acme.example",
+		"SETTINGS > VOICE", "DO NOT change the Queue IVR", "+1 650 555 0101 Orders", "Initial IVR  now: ____", "in peace time (2026-11-03): Main menu", "+1 650 555 0104 Press",
+		"WEB SHOP > CONFIGURE", "Wednesday    now: ____", "08:00–20:00", "message      now: ____", "HELP CENTRE > CONFIGURE", "Closed",
+	} {
+		_, after, ok := strings.Cut(rest, want)
+		if !ok {
+			t.Fatalf("not in the lists, or not in this order: %q\n%s", want, out)
+		}
+		rest = after
+	}
+	if status, _, errs := calls(t, "tree", "--dot", "--with-lists"); status == 0 || !strings.Contains(errs, "--text") {
+		t.Errorf("a drawing with lists = %d, %q", status, errs)
+	}
+}
+
 // What people begin with passes the check that they are told to run, and the schema that their editor uses.
 func TestConfigExample(t *testing.T) {
 	schema := schemaOf(t)

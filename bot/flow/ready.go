@@ -437,6 +437,9 @@ func readyCard(p Policy, all []need, title string, e Event, only bool) card.Card
 		a.Verb = readyVerb
 		c.Buttons = append(c.Buttons, card.Button{Label: card.Shorten(label, card.MaxLabel), Action: a.Encode()})
 	}
+	if !only {
+		c.Notes = append(c.Notes, "On paper, for the day on which neither chat nor I can be reached: bot tree --text --with-lists prints the playbook with your numbers and apps to fill in.")
+	}
 	if screen != nil {
 		add(Action{Arg: "compare", Key: screen.about}, "Compare with "+screen.about)
 	}
