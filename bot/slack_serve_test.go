@@ -45,12 +45,16 @@ func (n *slackNight) serve(vars ...string) *served {
 var servesOn = regexp.MustCompile(`on (http://[0-9.:]+)\.`)
 
 func (n *slackNight) tryServe(vars ...string) (*served, error) {
+	return tryServe(n.t, append([]string{
+		"CONFIG_YAML=" + acme, "SLACK_BOT_TOKEN=" + n.env.SlackToken.Reveal(), "SLACK_SIGNING_SECRET=" + n.env.SlackSigningSecret.Reveal(),
+		"SLACK_API_URL=" + n.slack.APIURL(), "SLACK_RESPONSE_HOSTS=" + strings.TrimPrefix(n.slack.URL(), "http://"),
+	}, vars...)...)
+}
+
+func tryServe(tb testing.TB, vars ...string) (*served, error) {
 	cmd := exec.Command(os.Args[0], "serve") // ended below: its output ends when it does
-	cmd.Env = append(os.Environ(), asBot+"=1", "CONFIG_YAML="+acme, "LISTEN_ADDR=127.0.0.1:0",
-		"SLACK_BOT_TOKEN="+n.env.SlackToken.Reveal(), "SLACK_SIGNING_SECRET="+n.env.SlackSigningSecret.Reveal(),
-		"SLACK_API_URL="+n.slack.APIURL(), "SLACK_RESPONSE_HOSTS="+strings.TrimPrefix(n.slack.URL(), "http://"))
-	cmd.Env = append(cmd.Env, vars...)
-	cmd.Stderr = n.t.Output()
+	cmd.Env = append(append(os.Environ(), asBot+"=1", "LISTEN_ADDR=127.0.0.1:0"), vars...)
+	cmd.Stderr = tb.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -58,8 +62,8 @@ func (n *slackNight) tryServe(vars ...string) (*served, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &served{t: n.t, cmd: cmd, over: make(chan struct{})}
-	n.t.Cleanup(func() { p.kill() })
+	p := &served{t: tb, cmd: cmd, over: make(chan struct{})}
+	tb.Cleanup(func() { p.kill() })
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadString('\n')
 	go func() {
@@ -94,11 +98,11 @@ func (p *served) terminate() time.Duration {
 	return time.Since(start)
 }
 
-// strait lies between the bot and Slack. Before or after one of the bot's calls something happens.
+// strait lies between the bot and a chat platform. Before or after one of the bot's calls something happens.
 type strait struct {
 	*httptest.Server
 	mu     sync.Mutex
-	slack  http.Handler
+	to     http.Handler
 	calls  []string
 	at     int // the call
 	before bool
@@ -116,19 +120,19 @@ func newStrait(t *testing.T) *strait {
 
 func (s *strait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	n, slack := len(s.calls), s.slack
+	n, to := len(s.calls), s.to
 	s.calls = append(s.calls, r.URL.Path)
 	happen := s.happen
 	if n != s.at || happen == nil {
 		s.mu.Unlock()
-		slack.ServeHTTP(w, r)
+		to.ServeHTTP(w, r)
 		return
 	}
 	s.doing.Add(1)
 	s.mu.Unlock()
 	defer s.doing.Done()
 	if !s.before {
-		slack.ServeHTTP(httptest.NewRecorder(), r) // it was done, and nobody learns of it
+		to.ServeHTTP(httptest.NewRecorder(), r) // it was done, and nobody learns of it
 	}
 	happen()
 	panic(http.ErrAbortHandler)
@@ -151,7 +155,7 @@ func killedAt(t *testing.T, at int, before bool, vars ...string) *killed {
 	t.Helper()
 	s := newStrait(t)
 	k := &killed{slackNight: acmeInSlack(t, slacktest.Config{BaseURL: s.URL, NoRateLimits: true}), strait: s, vars: vars, running: make(chan struct{})}
-	s.slack, s.at, s.before, s.happen = k.slack, at, before, k.again
+	s.to, s.at, s.before, s.happen = k.slack, at, before, k.again
 	k.bot = k.serve(vars...)
 	close(k.running)
 	k.look(k.bot.url)

@@ -38,12 +38,14 @@ type twoNight struct {
 
 const teamsSupport = "19:support@thread.tacv2"
 
-// inTeams starts a tenant and a bot that serves it; with Slack, also a workspace of the same people.
-func inTeams(t *testing.T, withSlack bool) *twoNight {
+// acmeInTeams is a tenant with acme's people in it; with Slack, also a workspace of the same people. Nobody serves them yet.
+func acmeInTeams(t *testing.T, c teamstest.Config, withSlack bool) *twoNight {
 	t.Helper()
-	ms := teamstest.New(teamstest.Config{Repeat: true})
-	if err := ms.Listen(); err != nil {
-		t.Fatal(err)
+	ms := teamstest.New(c)
+	if c.BaseURL == "" {
+		if err := ms.Listen(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(ms.Close)
 	ana := ms.AddUser(teamstest.User{Name: "ana", Zone: "America/New_York"})
@@ -59,12 +61,12 @@ func inTeams(t *testing.T, withSlack bool) *twoNight {
 		DataDir: t.TempDir(), TeamsApp: ms.Config().App, TeamsPassword: config.Secret(ms.Config().Password), TeamsTenant: ms.Config().Tenant,
 		TeamsOpenID: ms.OpenIDURL(), TeamsTokens: ms.TokenURL(), TeamsHosts: []string{ms.Host()},
 	}}
-	doc := strings.NewReplacer(
+	n.doc = strings.NewReplacer(
 		"slack: U0ANA,", "slack: U0ANA, teams: "+strings.ToUpper(ana.Object)+",", "slack: U0SAM,", "slack: U0SAM, teams: "+sam.Object+",",
 		"channels: [{slack: C0SUPPORT}]", `channels: [{slack: C0SUPPORT, teams: "`+teamsSupport+`"}]`,
 	).Replace(acme)
 	if withSlack {
-		n.in = slacktest.New(slacktest.Config{})
+		n.in = slacktest.New(slacktest.Config{NoRateLimits: c.NoRateLimits})
 		if err := n.in.Listen(); err != nil {
 			t.Fatal(err)
 		}
@@ -77,18 +79,30 @@ func inTeams(t *testing.T, withSlack bool) *twoNight {
 		n.env.SlackToken, n.env.SlackSigningSecret = config.Secret(n.in.Config().BotToken), config.Secret(n.in.Config().SigningSecret)
 		n.env.SlackAPI, n.env.SlackHosts = n.in.APIURL(), []string{strings.TrimPrefix(n.in.URL(), "http://")}
 	}
-	n.doc = doc
-	n.start(doc)
+	return n
+}
+
+// inTeams is such a night with a bot that serves it.
+func inTeams(t *testing.T, withSlack bool) *twoNight {
+	t.Helper()
+	n := acmeInTeams(t, teamstest.Config{Repeat: true}, withSlack)
+	n.start(n.doc)
 	t.Cleanup(func() { n.end() })
-	n.World = story.New(t, ms, n.url)
-	if withSlack {
-		n.slack = slackstory.New(t, n.in, n.url)
-	}
-	if err := ms.Install(t.Context(), "sam", "general"); err != nil {
+	n.look(n.url)
+	if err := n.teams.Install(t.Context(), "sam", "general"); err != nil {
 		t.Fatal(err)
 	}
-	n.ana, n.sam, n.support = n.Person("ana"), n.Person("sam"), n.Channel("support")
 	return n
+}
+
+// look is the world as people see it.
+func (n *twoNight) look(url string) {
+	n.t.Helper()
+	n.World = story.New(n.t, n.teams, url)
+	if n.in != nil {
+		n.slack = slackstory.New(n.t, n.in, url)
+	}
+	n.ana, n.sam, n.support = n.Person("ana"), n.Person("sam"), n.Channel("support")
 }
 
 func (n *twoNight) start(doc string) {

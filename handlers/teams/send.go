@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -90,7 +91,7 @@ func path(parts ...string) string {
 //
 // A new message has no key by which Microsoft would know it again, and no place where the bot could look for it. So one
 // whose sending had no clear answer is not sent again, but refused: people are told that it may stand there or not, and
-// its next version comes as a new message.
+// its next version comes as a new message, which says that it counts.
 func (t *Teams) Send(ctx context.Context, p flow.Post, to handlers.Target) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
@@ -120,13 +121,64 @@ func (t *Teams) Send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 	if to.Ref != "" {
 		err = t.edit(ctx, c, p, to.Ref)
 	} else {
-		sent, how, err = t.post(ctx, c, p, to)
+		sent, how, err = t.post(ctx, c, t.doubts.marked(p), to)
 	}
+	t.doubts.became(p, err)
 	if err := t.became(ctx, c, how, err); err != nil {
 		return "", err
 	}
 	t.watched.tell(messageKey(p), p.Card)
 	return sent, nil
+}
+
+// Find is asked about a new message whose sender died before it knew whether Teams took it. A bot cannot look for its
+// messages in Teams. So it is sent again, and says so: nobody is left without it, and who sees two knows which one counts.
+func (t *Teams) Find(_ context.Context, p flow.Post, _ handlers.Target) (string, bool, error) {
+	t.doubts.add(p)
+	return "", false, nil
+}
+
+// doubts are the messages that may stand there, though nobody knows as what.
+type doubts struct {
+	mu   sync.Mutex
+	keys map[string]bool // by the message's key
+}
+
+func (d *doubts) add(p flow.Post) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keys == nil || len(d.keys) >= mostKept {
+		d.keys = map[string]bool{}
+	}
+	d.keys[messageKey(p)] = true
+}
+
+// marked is a message as it is posted: one that may be there already says so, until it is edited.
+func (d *doubts) marked(p flow.Post) flow.Post {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keys[messageKey(p)] {
+		p.Card.Notes = append(slices.Clone(p.Card.Notes), "I was interrupted while I wrote this. If it stands here twice, this one counts.")
+	}
+	return p
+}
+
+// became notes how a send went.
+func (d *doubts) became(p flow.Post, err error) {
+	if unclear(err) {
+		d.add(p)
+	}
+	if err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.keys, messageKey(p))
+	}
+}
+
+// unclear reports whether Teams may have done what it was asked, or not.
+func unclear(err error) bool {
+	r, refused := errors.AsType[*refusal](err)
+	return errors.Is(err, errUnclear) || refused && r.status/100 == 5 && r.status != http.StatusServiceUnavailable
 }
 
 // unread is what becomes of a message while nobody knows who would read it: neither may everybody read it, nor may it be
@@ -167,14 +219,17 @@ func (t *Teams) became(ctx context.Context, c conversation, how sending, err err
 		return nil
 	case later:
 		return err
-	case errors.Is(err, errUnclear), refused && r.status/100 == 5 && r.status != http.StatusServiceUnavailable:
+	case unclear(err):
 		if how == posting || how == replying {
 			zerolog.Ctx(ctx).Error().Err(err).Str("channel", c.ID).Msg("a message may have arrived or not; it is not sent again")
 			return fmt.Errorf("%w: Teams gave no clear answer, so it may stand there or not", handlers.ErrRefused)
 		}
+		if how == opens { // the message itself was not sent
+			return fmt.Errorf("%w: %w", err, handlers.Later{After: failedFor, Away: true})
+		}
 		return err
-	case !refused:
-		return err
+	case !refused, r.status == http.StatusServiceUnavailable, r.status == http.StatusUnauthorized: // nothing was taken
+		return fmt.Errorf("%w: %w", err, handlers.Later{After: failedFor, Away: true})
 	case r.status == http.StatusTooManyRequests, r.status == http.StatusPreconditionFailed:
 		return handlers.Later{After: pause(r.after)}
 	case r.status == http.StatusNotFound && how == editing && r.code != notInRoster:

@@ -94,7 +94,7 @@ func TestSendGoesWrong(t *testing.T) {
 		{"too much", teamstest.Fault{Status: 429, After: 3}, false, later, 0},
 		{"too much, without saying until when", teamstest.Fault{Status: 429}, false, later, 0},
 		{"a precondition", teamstest.Fault{Status: 412}, false, later, 0},
-		{"away", teamstest.Fault{Status: 503}, false, unknown, 0},
+		{"away", teamstest.Fault{Status: 503}, false, later, 0},
 		{"unclear: it was taken", teamstest.Fault{Status: 502, Done: true}, false, refused, 1},
 		{"unclear: it was not taken", teamstest.Fault{Status: 504}, false, refused, 0},
 		{"cut after it was taken", teamstest.Fault{Drop: true, Done: true}, false, refused, 1},
@@ -105,7 +105,7 @@ func TestSendGoesWrong(t *testing.T) {
 		{"refused", teamstest.Fault{Status: 403, Code: "MessageWritesBlocked"}, false, gone, 0},
 		{"an edit of what was deleted", teamstest.Fault{Status: 404, Code: "ActivityNotFoundInConversation"}, true, gone, 0},
 		{"the token is refused once", teamstest.Fault{Status: 401}, false, fine, 1},
-		{"the token is refused", teamstest.Fault{Status: 401, Times: 2}, false, unknown, 0},
+		{"the token is refused", teamstest.Fault{Status: 401, Times: 2}, false, later, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n := newTenant(t, teamstest.Config{})
@@ -143,6 +143,45 @@ func errText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// A message that may be there already says so, if it is posted once more: because its sender died, or because its next
+// version comes as a new one.
+func TestDoubt(t *testing.T) {
+	const note = "If it stands here twice, this one counts."
+	n := newTenant(t, teamstest.Config{})
+	n.says("ana", "support", "@Switchback hi")
+	n.says("ana", "", "hi")
+	alone := post(n.object("ana"), "Close it?")
+	for name, p := range map[string]flow.Post{support: inChannel("home:1", "Chat is closed"), n.Chat("ana").ID: alone} {
+		last := func() string {
+			all := n.Messages(name, "")
+			return teamstest.TextOf(all[len(all)-1].Card, "")
+		}
+		if _, found, err := n.teams.Find(t.Context(), p, target("")); found || err != nil {
+			t.Fatalf("Find = %v, %v", found, err)
+		}
+		n.Fail(teamstest.Fault{Method: "POST", Path: "/conversations", Status: 429})
+		if _, err := n.teams.Send(t.Context(), p, target("")); err == nil {
+			t.Fatal("it was taken")
+		}
+		ref, err := n.teams.Send(t.Context(), p, target(""))
+		if err != nil || !strings.Contains(last(), note) {
+			t.Errorf("after its sender died: %v, %q", err, last())
+		}
+		if _, err := n.teams.Send(t.Context(), p, target(ref)); err != nil || strings.Contains(last(), note) {
+			t.Errorf("edited, which both are not: %v, %q", err, last())
+		}
+		n.Fail(teamstest.Fault{Method: "POST", Path: "/conversations", Status: 502, Done: true})
+		if _, err := n.teams.Send(t.Context(), p, target("")); !errors.Is(err, handlers.ErrRefused) || strings.Contains(last(), note) {
+			t.Errorf("the first time: %v, %q", err, last())
+		}
+		for i, want := range []bool{true, false} {
+			if _, err := n.teams.Send(t.Context(), p, target("")); err != nil || strings.Contains(last(), note) != want {
+				t.Errorf("%d sends later: %v, %q", i+1, err, last())
+			}
+		}
+	}
 }
 
 // Conversations that take nothing are left alone until something comes from them, and those that the bot was removed

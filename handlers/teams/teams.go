@@ -72,6 +72,7 @@ type Teams struct {
 	lastService   atomic.Value // string
 	directory     *directory
 	watched       watch
+	doubts        doubts
 	running       sync.WaitGroup
 }
 

@@ -279,6 +279,12 @@ func (m *Message) Press(label string) teamstest.Delivery {
 	return d
 }
 
+// TryPress is Press that may not be answered.
+func (m *Message) TryPress(label string) (teamstest.Delivery, error) {
+	m.world.t.Helper()
+	return m.world.teams.Press(m.world.t.Context(), m.person.user.Name, m.m, label)
+}
+
 // Opens presses a button that opens a form.
 func (m *Message) Opens(label string) *Form {
 	m.world.t.Helper()
