@@ -52,6 +52,7 @@ func (n *slackNight) tryServe(vars ...string) (*served, error) {
 }
 
 func tryServe(tb testing.TB, vars ...string) (*served, error) {
+	tb.Helper()
 	cmd := exec.Command(os.Args[0], "serve") // ended below: its output ends when it does
 	cmd.Env = append(append(os.Environ(), asBot+"=1", "LISTEN_ADDR=127.0.0.1:0"), vars...)
 	cmd.Stderr = tb.Output()

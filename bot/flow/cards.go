@@ -398,6 +398,18 @@ func byHandCard(n tree.Node, why string) card.Card {
 	return c
 }
 
+// passedCard answers a press on a card that the walk has left behind.
+func passedCard(w Walk, at Place) card.Card {
+	text := "Nothing was changed. You have gone on since then."
+	if w.Place.Platform != at.Platform {
+		text = "Nothing was changed. You have gone on in " + capitalised(w.Place.Platform) + " since then."
+	}
+	return card.Card{
+		Title: "That button is from an earlier step", Text: []string{text},
+		Buttons: []card.Button{{Label: "Continue", Style: card.Primary, Action: Action{Walk: w.ID, Verb: "continue"}.Encode()}},
+	}
+}
+
 func overCard(w Walk) card.Card {
 	c := card.Card{Title: "This card is over: " + w.Ended, Text: []string{"Nothing was changed by your press. Type /outage to begin again."}}
 	if w.Outage != "" {

@@ -465,9 +465,8 @@ func (s *walking) press(p Press) {
 		s.tell(card.Card{Tone: card.Working, Title: "Confirmed a moment ago, by " + s.w.By.Name, Text: []string{"The settings are being read once more. You need not do anything."}})
 		return
 	}
-	if a.State != strconv.Itoa(s.w.Turn) {
-		s.tell(card.Card{Title: "That button is from an earlier step", Text: []string{"Nothing was changed. This is where you are now:"}})
-		s.again()
+	if a.State != strconv.Itoa(s.w.Turn) { // the card of now stays as it is: somebody may be pressing it
+		s.tell(passedCard(s.w, s.e.Place))
 		return
 	}
 	n := s.node()

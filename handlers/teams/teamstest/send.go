@@ -69,7 +69,11 @@ func (t *Teams) SendBody(ctx context.Context, body []byte, authorization string)
 	ctx, cancel := context.WithTimeout(ctx, t.config.AnswerWithin)
 	defer cancel()
 	t.mu.Lock()
-	to := t.bot
+	to := ""
+	if len(t.bots) > 0 {
+		to = t.bots[t.turn%len(t.bots)]
+		t.turn++
+	}
 	t.mu.Unlock()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {

@@ -53,7 +53,8 @@ type Teams struct {
 	changed   chan struct{} // closed at the next change
 	base      string
 	server    *http.Server
-	bot       string // its messaging endpoint
+	bots      []string // its messaging endpoints; each gets its turn
+	turn      int
 	lastID    int
 	signers   []*signer
 	issuerOff bool
@@ -228,11 +229,11 @@ func (t *Teams) ServiceURL() string { return t.URL() + "/emea/" }
 // BotID is the bot in conversations.
 func (t *Teams) BotID() string { return "28:" + t.config.App }
 
-// Connect says where the bot takes activities.
-func (t *Teams) Connect(endpoint string) {
+// Connect says where the bot takes activities. If it runs several times, each gets its turn, as behind a load balancer.
+func (t *Teams) Connect(endpoints ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.bot = endpoint
+	t.bots = endpoints
 }
 
 // Changed returns a channel that is closed at the next change of anything that can be read.

@@ -251,6 +251,9 @@ func (m *Message) Has(texts ...string) bool {
 	return true
 }
 
+// Raw is the message itself.
+func (m *Message) Raw() teamstest.Message { return m.m }
+
 // Buttons are the labels of its buttons.
 func (m *Message) Buttons() []string { return m.m.Buttons() }
 
