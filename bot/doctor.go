@@ -15,6 +15,7 @@ import (
 	"switchback/bot/gladly"
 	"switchback/handlers"
 	"switchback/handlers/flags"
+	"switchback/handlers/ops"
 	"switchback/handlers/slack"
 	"switchback/handlers/statuspage"
 	"switchback/handlers/teams"
@@ -84,6 +85,11 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 	}
 	out = append(out, examineStore(ctx, e)...)
 	out = append(out, examineChats(ctx, e, org)...)
+	if e.TeamsApp == "" && (e.PublicURL == "" || e.OpsPassword == "") {
+		add("page of what is open", handlers.Warn, "with Slack down nobody could read the values from before", "set PUBLIC_URL and OPS_PASSWORD, or set up Teams as well")
+	} else if e.OpsPassword != "" && len(e.OpsPassword.Reveal()) < ops.MinPassword {
+		add("page of what is open", handlers.Fail, "OPS_PASSWORD: "+ops.ErrPassword.Error(), "set a longer one")
+	}
 	out = append(out, examinePages(ctx, org)...)
 	out = append(out, examineFlags(ctx, e, org)...)
 	return append(out, examineGladly(ctx, e, org)...)

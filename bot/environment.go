@@ -26,10 +26,11 @@ type environment struct {
 	ConfigYAML   string `env:"CONFIG_YAML" means:"Its text instead, where files cannot be had."`
 	PlaybookFile string `env:"PLAYBOOK_FILE" means:"Your own playbook, instead of the built-in one."`
 
-	Port        string `env:"PORT" means:"The port to listen on, on all addresses. Left out: 8080."`
-	ListenAddr  string `env:"LISTEN_ADDR" means:"Instead of PORT: host:port."`
-	PublicURL   string `env:"PUBLIC_URL" means:"Where pages and phone menus reach the bot, for bot doctor: https://bot.example.com."`
-	MetricsAddr string `env:"METRICS_ADDR" means:"host:port for Prometheus (/metrics), and nothing else. Left out: nowhere."`
+	Port        string        `env:"PORT" means:"The port to listen on, on all addresses. Left out: 8080."`
+	ListenAddr  string        `env:"LISTEN_ADDR" means:"Instead of PORT: host:port."`
+	PublicURL   string        `env:"PUBLIC_URL" means:"Where the bot is reached from outside, for links to its page and for bot doctor: https://bot.example.com."`
+	OpsPassword config.Secret `env:"OPS_PASSWORD" means:"For PUBLIC_URL/ops, the page of what is open, as a bookmark for nights without chat; at least 16 characters."`
+	MetricsAddr string        `env:"METRICS_ADDR" means:"host:port for Prometheus (/metrics), and nothing else. Left out: nowhere."`
 
 	SlackToken         config.Secret `env:"SLACK_BOT_TOKEN" means:"Sets Slack up: xoxb-…, under OAuth & Permissions of your Slack app."`
 	SlackSigningSecret config.Secret `env:"SLACK_SIGNING_SECRET" means:"Slack over HTTP: under Basic Information. While you replace it: the new one, a comma, the old one."`

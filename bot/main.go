@@ -27,6 +27,7 @@ type commands struct {
 	Tree     treeCommand     `cmd:"" help:"Print the playbook as text, Mermaid or DOT."`
 	Config   configCommand   `cmd:"" help:"Print an example of the organisation document, or its schema."`
 	Outages  outagesCommand  `cmd:"" help:"List what is open, with the values from before."`
+	Page     pageCommand     `cmd:"" help:"Print links to what is open, to read when no chat works."`
 	Restore  restoreCommand  `cmd:"" help:"Put back what was there before an outage."`
 	Import   importCommand   `cmd:"" help:"Take an outage back from the values that were posted in its thread."`
 	Audit    auditCommand    `cmd:"" help:"Print the audit log, or check it."`

@@ -91,6 +91,7 @@ type server struct {
 	slack   *slack.Slack
 	teams   *teams.Teams
 	hooks   http.Handler // nil: status pages send no notifications
+	page    *ops.Page
 	service *flow.Service
 	worker  *handlers.Worker
 	senders map[string]handlers.Sender
@@ -119,6 +120,10 @@ func newServer(e environment, org organisation, st store.Store, log zerolog.Logg
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("STATUSPAGE_WEBHOOK_SECRET: %w", err))
 		}
+	}
+	s.page, err = ops.NewPage(ops.PageConfig{Name: org.Name, Zone: org.Location(), Password: e.OpsPassword, Sheets: behind{s}.Sheets, Key: store.Flow{Store: st}.PageKey})
+	if err != nil {
+		wrong = append(wrong, fmt.Errorf("OPS_PASSWORD: %w", err))
 	}
 	if e.SlackToken != "" && (e.SlackSigningSecret != "" || e.SlackAppToken != "") {
 		s.slack, err = slack.New(slack.Config{
@@ -180,6 +185,9 @@ func (s *server) start(c flow.Config) {
 	if s.teams != nil {
 		c.Directories[teams.Platform] = s.teams.Directory()
 	}
+	if s.env.PublicURL != "" {
+		c.Link = pageLinks(s.env.PublicURL, kept)
+	}
 	if len(s.org.Pages.Pages) > 0 {
 		c.Routing, c.Pages = s.org.Pages, statuspage.NewReader(s.org.Pages, nil)
 	}
@@ -237,7 +245,7 @@ func (s *server) run(ctx context.Context, listener net.Listener) error {
 // parts are what goes on at the same time, each until its context ends.
 func (s *server) parts(listener net.Listener) []func(context.Context) error {
 	metrics := ops.New(s.sources())
-	routes := handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Teams: s.teamsRoutes(), Flags: s.flags, Pages: s.hooks, Ready: s.ready}
+	routes := handlers.Routes{Measure: metrics.Measure, Slack: s.slackRoutes(), Teams: s.teamsRoutes(), Flags: s.flags, Pages: s.hooks, Page: s.page, Ready: s.ready}
 	web := &http.Server{
 		Handler: routes.Handler(), ReadHeaderTimeout: headerIn, ReadTimeout: requestIn, WriteTimeout: requestIn, IdleTimeout: idleFor,
 		MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return s.log.WithContext(context.Background()) },
@@ -405,6 +413,8 @@ func (b behind) Accept(ctx context.Context, e flow.Event) (<-chan flow.Reply, er
 func (b behind) Hear(ctx context.Context, page string, n incident.Notice) error {
 	return b.service.Hear(ctx, page, n)
 }
+
+func (b behind) Sheets(ctx context.Context) ([]flow.Sheet, error) { return b.service.Sheets(ctx) }
 
 func (b behind) Notice(ctx context.Context, k change.Key) (string, time.Time) {
 	return b.service.Notice(ctx, k)

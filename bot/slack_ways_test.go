@@ -28,6 +28,7 @@ func TestSlackEveryWord(t *testing.T) {
 		{"status", "Nothing is open"},
 		{"ready", "Ready for an outage?"},
 		{"history", "What happened"},
+		{"page", "There is no page here"},
 		{"history 12 Nov", "What happened on"},
 		{"restore", "Nothing is open"},
 		{"extend", "Nothing is open"},

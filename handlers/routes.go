@@ -18,6 +18,7 @@ type Routes struct {
 	Teams   http.Handler                                   // activities of the Bot Framework
 	Flags   http.Handler                                   // pages and phone menus that ask
 	Pages   http.Handler                                   // notifications of status pages; no path of theirs is logged
+	Page    http.Handler                                   // the page of what is open
 	Ready   func(ctx context.Context) error                // nil while work can be taken in; the reason is for the log alone
 }
 
@@ -40,6 +41,10 @@ func (r Routes) Handler() http.Handler {
 	}
 	if r.Pages != nil {
 		m.Handle("/hooks/statuspage/", r.Measure("statuspage", r.Pages))
+	}
+	if r.Page != nil {
+		m.Handle("/ops", r.Measure("page", r.Page))
+		m.Handle("/ops/", r.Measure("page", r.Page))
 	}
 	m.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	m.HandleFunc("GET /readyz", func(w http.ResponseWriter, req *http.Request) {

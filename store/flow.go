@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"switchback/bot/change"
+	"switchback/bot/config"
 	"switchback/bot/flow"
 )
 
@@ -32,6 +34,7 @@ import (
 //	left:<key>       what an ended outage left on the platform, and what was there before it
 //	out:<lane>\n<id> a card on its way               sent:<lane>\n<message> where a card was sent
 //	sending:<lane>   until when somebody sends there, and what may have arrived
+//	key:page         with which links to the page of an open outage are made
 //	away:<platform>  since when no send to a chat platform worked
 type Flow struct{ Store Store }
 
@@ -56,6 +59,7 @@ const (
 	pageDoc     = "page:"
 	incidentDoc = "incident:"
 	upkeepDoc   = "ready:all"
+	pageKeyDoc  = "key:page"
 )
 
 // decode reads one document; an absent one is the zero value at version 0.
@@ -301,6 +305,26 @@ func (f Flow) Log(ctx context.Context, name string) ([][]byte, error) {
 // Upkeep is what is remembered of the monthly look at what is ready.
 func (f Flow) Upkeep(ctx context.Context) (flow.Doc[flow.Upkeep], error) {
 	return get[flow.Upkeep](ctx, f.Store, upkeepDoc)
+}
+
+// PageKey is the key with which links to the page of an open outage are made; the first to ask draws it.
+func (f Flow) PageKey(ctx context.Context) (config.Secret, error) {
+	for range tries {
+		k, err := get[pageKey](ctx, f.Store, pageKeyDoc)
+		if err != nil || k.Version != 0 {
+			return config.Secret(k.Value.Key), err
+		}
+		b := builder{docs: map[string]uint64{}}
+		b.put(pageKeyDoc, 0, pageKey{rand.Text()})
+		if err := b.save(ctx, f.Store); err != nil && !errors.Is(err, flow.ErrConflict) {
+			return "", err
+		}
+	}
+	return "", flow.ErrConflict
+}
+
+type pageKey struct {
+	Key string `json:"key"`
 }
 
 // Cases returns incidents of a page by their ids.

@@ -15,11 +15,8 @@ import (
 
 // verbs are the words after /outage that are no words of the playbook.
 func verbs() []string {
-	return []string{"status", "restore", "extend", "handover", "take", "abandon", "note", "history", "report", "ready", "drill", "help"}
+	return []string{"status", "restore", "extend", "handover", "take", "abandon", "note", "history", "report", "ready", "drill", "page", "help"}
 }
-
-// later are words that people try and that have no meaning yet.
-func later() []string { return []string{"page"} }
 
 // command decides what typed words mean. There is an answer to everything.
 func (s *Service) command(ctx context.Context, b *batch, c Command) error {
@@ -58,9 +55,8 @@ func (s *Service) command(ctx context.Context, b *batch, c Command) error {
 	case "history":
 		say(historyCard(s.policy, e, rest))
 		return nil
-	}
-	if slices.Contains(later(), verb) {
-		say(card.Card{Title: "/outage " + verb + " does not exist yet", Text: []string{"/outage help lists what does."}})
+	case "page":
+		say(s.pageCard(ctx, e.Desk.shown(e.By.ID)))
 		return nil
 	}
 	if slices.Contains(verbs(), verb) {
@@ -290,6 +286,7 @@ func helpCard() card.Card {
 			{Name: "/outage history 12 Nov", Note: "what happened on a day"},
 			{Name: "/outage report 12 Nov", Note: "what was set, when, and on whose word; also: report and its name"},
 			{Name: "/outage drill chat late", Note: "practise it: nothing is saved, and nobody else is told"},
+			{Name: "/outage page", Note: "a link that works when no chat does: the values from before, to read and to print"},
 			{Name: "/outage ready", Note: "what an outage needs, and whether it is there"},
 		},
 		Notes: []string{"Nothing is changed before you have seen every setting before → after and said yes."},

@@ -44,6 +44,7 @@ type Service struct {
 	routing     incident.Routing
 	pages       Pages
 	alone       bool
+	link        func(ctx context.Context, outage string) (string, error)
 	wake        func()
 	lease       time.Duration
 	far         Store // the store itself, where store is that of one decision
@@ -66,11 +67,12 @@ type Config struct {
 	Playbook    []byte // the bytes that Tree was parsed from
 	Tree        tree.Tree
 	Platforms   change.Platforms
-	Drills      change.Platforms     // to practise on, under other names; nil: nobody can
-	Directories map[string]Directory // by chat platform; one without has only the people of the policy
-	Routing     incident.Routing     // the status pages, and whom they concern
-	Pages       Pages                // reads them; nil: nobody does
-	Alone       bool                 // no other process uses the store: reads of pages that nobody answered are begun again at once
+	Drills      change.Platforms                                         // to practise on, under other names; nil: nobody can
+	Directories map[string]Directory                                     // by chat platform; one without has only the people of the policy
+	Routing     incident.Routing                                         // the status pages, and whom they concern
+	Pages       Pages                                                    // reads them; nil: nobody does
+	Alone       bool                                                     // no other process uses the store: reads of pages that nobody answered are begun again at once
+	Link        func(ctx context.Context, outage string) (string, error) // to the page that shows an open outage; nil: there is none
 	Wake        func()
 	Lease       time.Duration // how long a claim lasts, extended by each save; 0 means ClaimFor
 }
@@ -90,7 +92,7 @@ func New(c Config) *Service {
 	maps.Copy(every, c.Platforms)
 	return &Service{
 		store: c.Store, far: c.Store, memory: &memory{}, policy: c.Policy.WithDefaults(), tree: c.Tree, playbook: c.Playbook,
-		directories: c.Directories, routing: c.Routing, pages: c.Pages, alone: c.Alone, platforms: c.Platforms, drills: c.Drills, every: every, engine: change.Engine{Platforms: every}, wake: c.Wake, lease: c.Lease,
+		directories: c.Directories, routing: c.Routing, pages: c.Pages, alone: c.Alone, link: c.Link, platforms: c.Platforms, drills: c.Drills, every: every, engine: change.Engine{Platforms: every}, wake: c.Wake, lease: c.Lease,
 	}
 }
 
