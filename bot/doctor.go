@@ -62,7 +62,7 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 		out = append(out, handlers.Finding{Part: part, State: state, Text: text, Next: next})
 	}
 	if err := e.servable(); err != nil {
-		add("environment", handlers.Fail, strings.ReplaceAll(err.Error(), "\n", "; "), "set what is missing, as the README's table says")
+		add("environment", handlers.Fail, strings.ReplaceAll(err.Error(), "\n", "; "), "set what is missing; the README's section “Every variable” says where to find it")
 	} else {
 		add("environment", handlers.OK, "complete", "")
 	}
@@ -120,7 +120,7 @@ func examineStore(ctx context.Context, e environment) []handlers.Finding {
 	f := handlers.Finding{Part: part, State: handlers.OK, Text: fmt.Sprintf("%s, %d commits", h.Kind, h.Counter)}
 	switch {
 	case !h.Changes:
-		f.State, f.Text, f.Next = handlers.Fail, f.Text+": "+strings.Join(h.Warnings, "; "), "until then nothing new is changed; what is open can be restored"
+		f.State, f.Text, f.Next = handlers.Fail, f.Text+": "+strings.Join(h.Warnings, "; "), "do that; until then nothing new is changed, and what is open can be restored"
 	case len(h.Warnings) > 0:
 		f.State, f.Text, f.Next = handlers.Warn, f.Text+": "+strings.Join(h.Warnings, "; "), "ask whoever runs the store"
 	}
@@ -301,6 +301,9 @@ func ask(ctx context.Context, e environment, address string) error {
 // examineGladly compares the zone, by which weekdays are closed, where there are credentials to ask for it.
 func examineGladly(ctx context.Context, e environment, org organisation) []handlers.Finding {
 	const part = "Gladly"
+	if e.ConfigFile == "" && e.ConfigYAML == "" {
+		return nil // nothing to compare
+	}
 	if e.GladlyURL == "" {
 		for _, a := range org.Gladly.Apps {
 			if a.Way != change.Flag {

@@ -1,71 +1,231 @@
 package main
 
 import (
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"switchback/bot/config"
+	"switchback/bot/gladly/gladlytest"
+	"switchback/bot/tree"
 	"switchback/handlers"
 	"switchback/handlers/slack/slacktest"
+	"switchback/handlers/statuspage/statuspagetest"
 )
 
-// With each single part broken, the line of that part says so and what to do, and no other line fails.
+// checkup is a night on which something is broken, and mended as bot doctor says.
+type checkup struct {
+	*slackNight
+	page   *statuspagetest.Page
+	gladly *httptest.Server
+}
+
+// edits changes the organisation document.
+func (n *checkup) edits(from, to string) {
+	n.t.Helper()
+	if !strings.Contains(n.env.ConfigYAML, from) {
+		n.t.Fatalf("there is no %q in the document", from)
+	}
+	n.env.ConfigYAML = strings.ReplaceAll(n.env.ConfigYAML, from, to)
+}
+
+func (n *checkup) adds(lines string) { n.env.ConfigYAML += lines }
+
+// file writes a file and names it.
+func (n *checkup) file(name, text string) string {
+	n.t.Helper()
+	file := filepath.Join(n.t.TempDir(), name)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	return file
+}
+
+// checks does what "bot check FILE" as the next step means: it names the place.
+func (n *checkup) checks(file, place string) {
+	n.t.Helper()
+	if status, out, _ := calls(n.t.(*testing.T), "check", file); status != 1 || !strings.Contains(out, place) {
+		n.t.Errorf("bot check = %d, %s; want 1 and %q", status, out, place)
+	}
+}
+
+const (
+	gladlyEmail = "bot@acme.example"
+	gladlyToken = "t0ken-of-acme"
+)
+
+// With each single part broken, the line of that part says so and what to do, and no other line fails. When that was
+// done, all is well.
 func TestDoctor(t *testing.T) {
+	nothing := func(*checkup) {}
 	for name, tt := range map[string]struct {
-		spoil func(n *slackNight)
-		part  string // that fails; "" is none
+		spoil func(n *checkup)
+		part  string // that is not well; "" is none
 		text  string
 		state handlers.State
+		next  string
+		mend  func(n *checkup)
 	}{
-		"all is well":      {func(*slackNight) {}, "", "", handlers.OK},
-		"a wrong token":    {func(n *slackNight) { n.slack.SetToken("invalid_auth") }, "Slack", "token does not work", handlers.Fail},
-		"a missing secret": {func(n *slackNight) { n.env.SlackSigningSecret = "" }, "environment", "SLACK_SIGNING_SECRET", handlers.Fail},
-		"Slack is away":    {func(n *slackNight) { n.slack.Away() }, "Slack", "does not work", handlers.Fail},
-		"an archived channel": {func(n *slackNight) {
-			n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Archived = true })
-		}, "Slack channel C0SUPPORT", "archived", handlers.Fail},
-		"a shared channel": {func(n *slackNight) {
-			n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Shared = true })
-		}, "Slack channel C0SUPPORT", "shared with another organisation", handlers.Warn},
-		"somebody left":     {func(n *slackNight) { n.slack.ChangeUser("U0ANA", func(u *slacktest.User) { u.Deactivated = true }) }, "Slack account of @ana", "deactivated", handlers.Fail},
-		"an unknown group":  {func(n *slackNight) { n.env.ConfigYAML = strings.ReplaceAll(n.env.ConfigYAML, "S0ONCALL", "S0GONE") }, "Slack group @support-oncall", "cannot be looked up", handlers.Fail},
-		"a broken document": {func(n *slackNight) { n.env.ConfigYAML += "  nonsense: 1\n" }, "organisation", "nonsense", handlers.Fail},
-		"a broken playbook": {func(n *slackNight) {
-			n.env.PlaybookFile = filepath.Join(n.t.TempDir(), "p.yaml")
-			if err := os.WriteFile(n.env.PlaybookFile, []byte("nodes: {}"), 0o600); err != nil {
-				n.t.Fatal(err)
-			}
-		}, "playbook", "", handlers.Fail},
-		"a store that cannot be opened": {func(n *slackNight) {
-			n.end()
-			n.env.DataDir = filepath.Join(n.t.TempDir(), "file")
-			if err := os.WriteFile(n.env.DataDir, nil, 0o600); err != nil {
-				n.t.Fatal(err)
-			}
-		}, "store", "", handlers.Fail},
-		"nobody answers for pages": {func(n *slackNight) { n.end() }, "page of Web shop", "no answer", handlers.Fail},
+		"all is well": {nothing, "", "", handlers.OK, "", nothing},
+		"a wrong token": {
+			func(n *checkup) { n.slack.SetToken("invalid_auth") }, "Slack", "token does not work", handlers.Fail,
+			"copy the Bot User OAuth Token anew", func(n *checkup) { n.slack.SetToken("") },
+		},
+		"a missing secret": {
+			func(n *checkup) { n.env.SlackSigningSecret = "" }, "environment", "SLACK_SIGNING_SECRET is missing (Basic Information", handlers.Fail,
+			"set what is missing", func(n *checkup) { n.env.SlackSigningSecret = config.Secret(n.slack.Config().SigningSecret) },
+		},
+		"Slack is away": {
+			func(n *checkup) { n.slack.Away() }, "Slack", "does not work", handlers.Fail, "can be reached from here", func(n *checkup) {
+				if err := n.slack.Back(); err != nil {
+					n.t.Fatal(err)
+				}
+			},
+		},
+		"an archived channel": {
+			func(n *checkup) { n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Archived = true }) },
+			"Slack channel C0SUPPORT", "archived", handlers.Fail, "name another channel", func(n *checkup) {
+				n.slack.AddChannel(slacktest.Channel{ID: "C0OTHER", Name: "other", Members: []string{slacktest.BotUser}})
+				n.edits("C0SUPPORT", "C0OTHER")
+			},
+		},
+		"a shared channel": {
+			func(n *checkup) { n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Shared = true }) },
+			"Slack channel C0SUPPORT", "shared with another organisation", handlers.Warn, "inside: {slack: C…}", func(n *checkup) {
+				n.slack.AddChannel(slacktest.Channel{ID: "C0INSIDE", Name: "inside", Members: []string{slacktest.BotUser}})
+				n.adds("  inside: {slack: C0INSIDE}\n")
+			},
+		},
+		"a channel without the bot": {
+			func(n *checkup) { n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Members = []string{"U0ANA"} }) },
+			"Slack channel C0SUPPORT", "is not in it", handlers.Warn, "/invite @switchback", func(n *checkup) {
+				n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Members = append(c.Members, slacktest.BotUser) })
+			},
+		},
+		"somebody left": {
+			func(n *checkup) { n.slack.ChangeUser("U0ANA", func(u *slacktest.User) { u.Deactivated = true }) },
+			"Slack account of @ana", "deactivated", handlers.Fail, "correct people", func(n *checkup) {
+				n.slack.AddUser(slacktest.User{ID: "U0ANNE", Name: "anne"})
+				n.edits("U0ANA", "U0ANNE")
+			},
+		},
+		"an unknown group": {
+			func(n *checkup) { n.edits("S0ONCALL", "S0GONE") }, "Slack group @support-oncall", "cannot be looked up", handlers.Fail,
+			"correct its id in slack.responders", func(n *checkup) { n.edits("S0GONE", "S0ONCALL") },
+		},
+		"a group of one": {
+			func(n *checkup) { n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = []string{"U0ANA"} }) },
+			"Slack group @support-oncall", "1 members", handlers.Warn, "add a second person", func(n *checkup) {
+				n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = append(g.Members, "U0SAM") })
+			},
+		},
+		"a broken document": {
+			func(n *checkup) { n.adds("  nonsense: 1\n") }, "organisation", "nonsense", handlers.Fail, "bot check FILE", func(n *checkup) {
+				n.checks(n.file("o.yaml", n.env.ConfigYAML), "organisation.nonsense")
+				n.edits("  nonsense: 1\n", "")
+			},
+		},
+		"no document": {
+			func(n *checkup) { n.env.ConfigYAML = "" }, "organisation", "nobody may confirm", handlers.Warn, "CONFIG_FILE=",
+			func(n *checkup) { n.env.ConfigFile = n.file("organisation.yaml", acme) },
+		},
+		"a broken playbook": {
+			func(n *checkup) { n.env.PlaybookFile = n.file("p.yaml", brokenPlaybook) }, "playbook", `no node "caht"`, handlers.Fail, "bot check FILE", func(n *checkup) {
+				n.checks(n.env.PlaybookFile, "start.options.0.goto")
+				n.env.PlaybookFile = n.file("p.yaml", string(tree.Builtin()))
+			},
+		},
+		"a store that cannot be opened": {
+			func(n *checkup) { n.end(); n.env.DataDir = n.file("file", "") }, "store", "", handlers.Fail, "whether REDIS_URL or DATA_DIR is right",
+			func(n *checkup) { n.env.DataDir = n.t.TempDir(); n.start() },
+		},
+		"an outage past its time": {
+			func(n *checkup) {
+				n.end()
+				n.edit = func(o *organisation) { o.Deadline = config.Duration(time.Millisecond) }
+				n.start()
+				n.ana.Types("#support", "/outage chat late")
+				n.ana.Sees("open → closed").Press("Close Web shop now")
+				n.support.Shows("Web shop", "Restore…")
+			}, "outages", "1 past their time", handlers.Warn, "/outage restore puts back", func(n *checkup) {
+				n.ana.Types("#support", "/outage restore")
+				n.support.Thread("Web shop").Shows("Put everything back now").As(n.ana).Press("Put everything back now")
+				n.support.Shows("open again")
+			},
+		},
+		"nobody answers for pages": {
+			func(n *checkup) { n.end() }, "page of Web shop", "no answer", handlers.Fail, "see whether bot serve runs", func(n *checkup) { n.start() },
+		},
+		"nobody knows where pages ask": {
+			func(n *checkup) { n.env.PublicURL = "" }, "pages and phone menus that ask", "not tried", handlers.Warn, "set PUBLIC_URL", func(n *checkup) { n.env.PublicURL = n.url },
+		},
+		"a status page that does not answer": {
+			func(n *checkup) { n.page.Break(statuspagetest.Trouble{Status: 503}) }, "status page gladly", "cannot be read", handlers.Fail, "can be reached from here",
+			func(n *checkup) { n.page.Break(statuspagetest.Trouble{}) },
+		},
+		"another status page": {
+			func(n *checkup) { n.page.Rename("0ther") }, "status page gladly", "another page", handlers.Fail, "correct pages",
+			func(n *checkup) { n.edits("page_id: p4ge", "page_id: 0ther") },
+		},
+		"Gladly's token": {
+			func(n *checkup) { n.env.GladlyToken = "0ther" }, "Gladly", "are not accepted", handlers.Fail, "correct GLADLY_API_EMAIL and GLADLY_API_TOKEN",
+			func(n *checkup) { n.env.GladlyToken = gladlyToken },
+		},
+		"Gladly's address": {
+			func(n *checkup) { n.env.GladlyURL = "acme" }, "Gladly", "", handlers.Fail, "correct GLADLY_API_URL", func(n *checkup) { n.env.GladlyURL = n.gladly.URL },
+		},
+		"another zone than Gladly's": {
+			func(n *checkup) { n.edits("zone: America/Los_Angeles", "zone: Asia/Tokyo") }, "Gladly", "wrong weekday", handlers.Fail, "correct zone",
+			func(n *checkup) { n.edits("zone: Asia/Tokyo", "zone: America/Los_Angeles") },
+		},
+		"Gladly is not asked": {
+			func(n *checkup) { n.env.GladlyURL = ""; n.edits("way: flag, origins", "origins") }, "Gladly", "was not compared", handlers.Warn, "set GLADLY_API_URL",
+			func(n *checkup) { n.env.GladlyURL = n.gladly.URL },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := inSlack(t)
+			n := &checkup{slackNight: inSlack(t), page: statuspagetest.New("Gladly", "Chat")}
+			n.page.Rename("p4ge")
+			page := httptest.NewServer(n.page)
+			defer page.Close()
+			defer n.page.Close()
+			zone, err := time.LoadLocation("America/Los_Angeles")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.gladly = httptest.NewServer(gladlytest.New(gladlytest.Setup{Zone: zone}).API(gladlytest.Credentials{Email: gladlyEmail, Token: gladlyToken}))
+			defer n.gladly.Close()
 			n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = []string{"U0ANA", "U0SAM"} })
 			n.env.ConfigYAML, n.env.PublicURL = acme, n.url
+			n.env.GladlyURL, n.env.GladlyEmail, n.env.GladlyToken = n.gladly.URL, gladlyEmail, gladlyToken
+			n.adds("  pages: [{id: gladly, url: " + page.URL + ", page_id: p4ge, components: [{name: Chat, for: [chat]}]}]\n")
+
 			tt.spoil(n)
-			found := examine(t.Context(), n.env)
 			said := false
-			for _, f := range found {
+			for _, f := range examine(t.Context(), n.env) {
 				bad := f.Part == tt.part && strings.Contains(f.Text, tt.text)
-				said = said || bad && f.State == tt.state && f.Next != ""
-				unasked := tt.part == "page of Web shop" && strings.HasPrefix(f.Part, "phone menu") || tt.part == "store" && strings.Contains(f.Text, "no answer")
+				said = said || bad && f.State == tt.state && strings.Contains(f.Next, tt.next)
+				unasked := strings.Contains(f.Text, "no answer") // where the bot does not run
 				if f.State == handlers.Fail && !bad && !unasked {
 					t.Errorf("also fails: %+v", f)
 				}
-				if strings.Contains(f.Text+f.Next, n.slack.Config().BotToken) || strings.Contains(f.Text+f.Next, n.env.FlagsSecret.Reveal()) {
-					t.Errorf("a secret is in %+v", f)
+				for _, secret := range []string{n.slack.Config().BotToken, n.env.FlagsSecret.Reveal(), gladlyToken} {
+					if strings.Contains(f.Text+f.Next, secret) {
+						t.Errorf("a secret is in %+v", f)
+					}
 				}
 			}
 			if tt.part != "" && !said {
-				t.Errorf("no line says that %s is broken: %+v", tt.part, found)
+				t.Errorf("no line says that %s is broken, and to %s: %+v", tt.part, tt.next, examine(t.Context(), n.env))
+			}
+			tt.mend(n)
+			for _, f := range examine(t.Context(), n.env) {
+				if f.State == handlers.Fail || f.Part == tt.part && f.State != handlers.OK && tt.part != "organisation" { // acme's warnings
+					t.Errorf("the next step was done, and %s says %s: %s", f.Part, f.State, f.Text)
+				}
 			}
 		})
 	}

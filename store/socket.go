@@ -239,8 +239,11 @@ func Dial(dir string) (Store, error) {
 }
 
 // OpenOrDial opens the store in the folder dir, or reaches it through the process that has it open. It returns ErrBusy
-// if that process does not answer.
+// if that process does not answer. Whoever has it open is asked first: to open it would wait for them to go.
 func OpenOrDial(dir string) (Store, error) {
+	if r, err := Dial(dir); err == nil {
+		return r, nil
+	}
 	f, err := Open(dir)
 	if err == nil {
 		return f, nil
