@@ -31,6 +31,7 @@ type paper struct {
 	open     []Outage
 	events   int
 	reading  bool // a read was asked for and not answered
+	said     []Say
 }
 
 func newPaper(tb testing.TB) *paper {
@@ -67,6 +68,8 @@ func (p *paper) step(at time.Time, what What) {
 			}
 		case Consult:
 			p.reading = true
+		case Say:
+			p.said = append(p.said, f)
 		}
 	}
 }
@@ -301,5 +304,29 @@ func TestPageBackOff(t *testing.T) {
 	_, _, effects, _ := StepPage(p.policy, p.page, p.watch, p.cases, Event{ID: "e", At: at, What: PageRead{Page: "gladly", Why: "it answers 429", After: 40 * time.Minute}})
 	if i := slices.IndexFunc(effects, func(e Effect) bool { r, ok := e.(Remind); return ok && r.At.Equal(at.Add(40*time.Minute)) }); i < 0 {
 		t.Errorf("it asked for 40 min: %+v", effects)
+	}
+}
+
+// The word that an outage has begun is late: the process that had it died. Meanwhile its incident is over. The outage is
+// told all the same, once: it asks whether all works again, and nothing else would make it ask.
+func TestPageOverBeforeItHeardOfTheOutage(t *testing.T) {
+	p := newPaper(t)
+	chat := []incident.Component{{ID: "c1", Name: "Chat", Group: "Channels", Status: incident.Operational}}
+	p.answer(noon, chat)
+	s := incident.Snapshot{Page: "gladly", ID: "x1", Name: "Chat is late", Impact: "minor", Created: minute(1), Status: "investigating", Components: []incident.Component{{ID: "c1", Name: "Chat", Group: "Channels", Status: "degraded_performance"}}}
+	s.Updates = []incident.Update{{ID: "u1", Status: "investigating", Text: "Looking.", Created: minute(1)}}
+	p.answer(minute(1), chat, s)
+	s.Status, s.Resolved = "resolved", minute(5)
+	s.Updates = append(slices.Clone(s.Updates), incident.Update{ID: "u2", Status: "resolved", Text: "Fixed.", Created: minute(5)})
+	p.open = []Outage{{ID: "chat-1", Channel: "chat", Began: minute(2)}}
+	p.answer(minute(5), chat, s)
+	if len(p.said) != 0 {
+		t.Fatalf("an outage that the page does not know was told: %+v", p.said)
+	}
+	for range 2 {
+		p.step(minute(6), Took{Page: "gladly", ID: "x1", Outage: "chat-1"})
+	}
+	if len(p.said) != 1 || p.said[0].Said.Brief.Phase != incident.Over || p.said[0].Said.N == 0 {
+		t.Errorf("said to the outage: %+v, want once that it is over", p.said)
 	}
 }

@@ -262,7 +262,8 @@ func (s *paging) log(id string, c Case, h []incident.Happening) {
 	}
 }
 
-// took draws an incident anew: an outage that it is linked to has begun, or ended.
+// took draws an incident anew: an outage that it is linked to has begun, or ended. Where the incident was over before its
+// page heard of the outage, the outage is told so now: nothing else would.
 func (s *paging) took(t Took) {
 	c, ok := s.cases[t.ID]
 	if !ok {
@@ -271,6 +272,9 @@ func (s *paging) took(t Took) {
 	if !slices.Contains(c.Outages, t.Outage) {
 		c.Outages = append(slices.Clone(c.Outages), t.Outage)
 		s.changed[t.ID] = c
+		if b := s.briefOf(c, s.page.Match(c.Incident.Now(), s.w.Components)); b.Phase == incident.Over {
+			s.do(Say{t.Outage, PageSaid{Page: s.page.ID, Name: s.page.Name, Brief: b, N: c.N}})
+		}
 	}
 	s.root(c)
 }
