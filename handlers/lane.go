@@ -21,7 +21,8 @@ type lane struct {
 	name    string
 	hold    time.Duration // for how long it is taken, as claims are
 	sending flow.Doc[flow.Sending]
-	held    time.Time // when it was taken; zero: not yet
+	saved   flow.Sending // as the store has it
+	held    time.Time    // when it was taken; zero: not yet
 }
 
 // errLate means that too much of the hold has passed to send anything.
@@ -32,6 +33,7 @@ func (l *lane) run(stop, ctx context.Context, c flow.Claim) (time.Time, error) {
 	if l.sending, err = l.outbox.posts.Sending(ctx, l.name); err != nil {
 		return time.Time{}, err
 	}
+	l.saved = l.sending.Value
 	if until := l.sending.Value.Until; time.Now().Before(until) { // whoever has it rings once more if more came
 		return until, l.outbox.posts.Rest(ctx, flow.Rest{Claim: c, At: until})
 	}
@@ -131,7 +133,8 @@ func (l *lane) rest(ctx context.Context, r flow.Rest) error {
 	return l.save(ctx, flow.Turn{Rest: &r})
 }
 
-// save takes the lane, or goes on having it, and records what comes with it.
+// save takes the lane, or goes on having it, and records what comes with it. What could not be saved is forgotten: above
+// all, what was sent stays something that was tried, and is looked for.
 func (l *lane) save(ctx context.Context, t flow.Turn) error {
 	ctx, cancel := context.WithTimeout(ctx, l.third())
 	defer cancel()
@@ -142,10 +145,12 @@ func (l *lane) save(ctx context.Context, t flow.Turn) error {
 	}
 	t.Lane, t.Sending = l.name, l.sending
 	version, err := l.outbox.posts.Turn(ctx, t)
-	if err == nil {
-		l.sending.Version, l.held = version, now
+	if err != nil {
+		l.sending.Value = l.saved
+		return err
 	}
-	return err
+	l.sending.Version, l.saved, l.held = version, l.sending.Value, now
+	return nil
 }
 
 // third is how long a send may take, and how long after the last save it may begin. A third of the hold is left for

@@ -317,6 +317,65 @@ func TestOutboxRepeatsNoPostBlindly(t *testing.T) {
 	}
 }
 
+// stumbling is a store that does not answer for a while, from one of its calls on.
+type stumbling struct {
+	store.Store
+	at    int // the call
+	calls int
+	until time.Time
+}
+
+func (s *stumbling) stumbles() error {
+	if s.calls++; s.calls == s.at {
+		s.until = time.Now().Add(15 * time.Second)
+	}
+	if time.Now().Before(s.until) {
+		return errCut
+	}
+	return nil
+}
+
+func (s *stumbling) Get(ctx context.Context, keys ...string) ([]store.Doc, error) {
+	if err := s.stumbles(); err != nil {
+		return nil, err
+	}
+	return s.Store.Get(ctx, keys...)
+}
+
+func (s *stumbling) Commit(ctx context.Context, c store.Commit) (uint64, error) {
+	if err := s.stumbles(); err != nil {
+		return 0, err
+	}
+	return s.Store.Commit(ctx, c)
+}
+
+// The store does not answer for a while, at any call of a sender's, and works again: what was sent is not sent again.
+func TestOutboxWhoseStoreStumbles(t *testing.T) {
+	for at := 1; ; at++ {
+		over := false
+		inBubble(t, func(s *sending) {
+			r := newRoom()
+			st := &stumbling{Store: s.kept.Store}
+			kept := store.Flow{Store: st}
+			s.worker = &handlers.Worker{Timers: kept, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"chat": r})}
+			s.post(flow.HomeMessage+"chat-1", "home", place())
+			s.post("b", "second", place())
+			st.at = at
+			for range 8 {
+				s.run()
+				time.Sleep(20 * time.Second)
+			}
+			if diff := cmp.Diff(map[string][]string{"C1": {flow.HomeMessage + "chat-1", "b"}}, r.posts); diff != "" {
+				t.Errorf("the store does not answer from call %d on: posted (-want +got):\n%s", at, diff)
+			}
+			over = st.calls < at
+		})
+		if over || t.Failed() {
+			break
+		}
+	}
+}
+
 // running starts a worker's Run, and returns what ends it: it gives what Run returned.
 func (s *sending) running() (stop func() error) {
 	ctx, cancel := context.WithCancel(s.t.Context())

@@ -855,7 +855,7 @@ func (f Flow) Turn(ctx context.Context, t flow.Turn) (uint64, error) {
 	}
 	if t.Sent != nil {
 		b.put(sentDoc+t.Lane+"\n"+t.Message, t.Sent.Version, t.Sent.Value)
-		if err := f.buildRoot(ctx, &b, t); err != nil {
+		if err := patiently(ctx, func() error { return f.buildRoot(ctx, &b, t) }); err != nil {
 			return 0, err
 		}
 	}
@@ -879,15 +879,24 @@ func (f Flow) Turn(ctx context.Context, t flow.Turn) (uint64, error) {
 	return version, err
 }
 
-func (f Flow) patiently(ctx context.Context, c Commit) (uint64, error) {
+func (f Flow) patiently(ctx context.Context, c Commit) (counter uint64, err error) {
+	err = patiently(ctx, func() error {
+		counter, err = f.Store.Commit(ctx, c)
+		return err
+	})
+	return counter, inFlow(err)
+}
+
+// patiently asks until there is an answer, as long as ctx lasts.
+func patiently(ctx context.Context, ask func() error) error {
 	for {
-		counter, err := f.Store.Commit(ctx, c)
+		err := ask()
 		if err == nil || final(err) {
-			return counter, inFlow(err)
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return 0, err
+			return err
 		case <-time.After(turnPause):
 		}
 	}
