@@ -40,10 +40,10 @@ type process struct {
 	out *bufio.Reader
 }
 
-func bot(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // one that hangs shows what it said so far
-	t.Cleanup(cancel)
+func bot(tb testing.TB, args ...string) *exec.Cmd {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute) // one that hangs shows what it said so far
+	tb.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asBot+"=1")
 	return cmd

@@ -233,21 +233,21 @@ func (k *killed) night1() {
 
 // once wants each message that stays exactly once, and what one person alone sees at most twice: whether such a one
 // arrived nobody can find out, and without it they would not know where they stand.
-func (k *killed) once() {
-	k.t.Helper()
+func (n *slackNight) once() {
+	n.t.Helper()
 	times := map[string]int{}
-	for _, m := range k.slack.Messages("") {
+	for _, m := range n.slack.Messages("") {
 		if m.User != slacktest.BotUser {
 			continue
 		}
-		text := strings.Join(k.slack.Lines(m, m.Only), "\n")
+		text := strings.Join(n.slack.Lines(m, m.Only), "\n")
 		if m.Only == "" {
 			payload, _ := m.Metadata["event_payload"].(map[string]any)
 			text = fmt.Sprint(payload["message"])
 		}
 		times[m.Channel+" "+m.Only+" "+text]++
-		if n := times[m.Channel+" "+m.Only+" "+text]; n > 1 && m.Only == "" || n > 2 {
-			k.t.Errorf("%d times in %s:\n%s", n, m.Channel, strings.Join(k.slack.Lines(m, m.Only), "\n"))
+		if c := times[m.Channel+" "+m.Only+" "+text]; c > 1 && m.Only == "" || c > 2 {
+			n.t.Errorf("%d times in %s:\n%s", c, m.Channel, strings.Join(n.slack.Lines(m, m.Only), "\n"))
 		}
 	}
 }
