@@ -27,7 +27,12 @@ func (r Record) Step(k Key) (Step, bool) {
 }
 
 func (r Record) index(k Key) int {
-	return slices.IndexFunc(r.Steps, func(s Step) bool { return s.Key == k })
+	for i := range r.Steps { // a Step is large: slices.IndexFunc would copy each
+		if r.Steps[i].Key == k {
+			return i
+		}
+	}
+	return -1
 }
 
 // With returns r with f applied to the step of k. The receiver is left as it was. An error of f is returned as it is.

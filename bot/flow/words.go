@@ -158,17 +158,18 @@ func truth(o Outage, r change.Record) string {
 func targetTruth(o Outage, r change.Record, first change.Step) string {
 	today := o.now.Format(time.DateOnly)
 	days, now := false, first
-	for _, st := range r.Steps {
-		if st.Action != first.Action || st.Target != first.Target || st.Day == "" {
+	for i := range r.Steps { // in place: this runs for every step of every card
+		st := &r.Steps[i]
+		if st.Day == "" || st.Target != first.Target || st.Action != first.Action {
 			continue
 		}
-		if !days || st.Day == today {
-			now = st
+		if st.Day == today {
+			return stepTruth(*st)
+		}
+		if !days {
+			now = *st
 		}
 		days = true
-		if st.Day == today {
-			return stepTruth(st)
-		}
 	}
 	if days && !o.now.IsZero() && now.Day < today && now.Open() {
 		return "%s OPEN AGAIN since midnight"
