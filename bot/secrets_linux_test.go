@@ -81,7 +81,7 @@ func TestSecretsStayIn(t *testing.T) {
 	e := environment{
 		RedisPrefix: "night", MetricsAddr: storetest.FreeAddr(t), ListenAddr: storetest.FreeAddr(t),
 		SlackToken: secret("xoxb-"), SlackSigningSecret: secret(""), SlackAppToken: secret("xapp-"), TeamsPassword: secret(""),
-		GladlyToken: secret(""), FlagsSecret: secret("ivr:"), PagesSecret: secret(""), GladlyEmail: "bot@acme.example",
+		GladlyToken: secret(""), FlagsSecret: secret("ivr:"), PagesSecret: secret(""), OpsPassword: secret(""), GladlyEmail: "bot@acme.example",
 	}
 	redisPassword, pagerKey, value := secret(""), secret(""), secret("")
 	canaries := map[string]string{"the password of Redis": redisPassword.Reveal(), "the pager's key": pagerKey.Reveal()}
@@ -217,6 +217,10 @@ func TestSecretsStayIn(t *testing.T) {
 	n.ana.Sees("Web shop", "open → closed").Press("Close Web shop now")
 	home := inside.Shows("Web shop", "closed", "Restore…")
 	n.support.Shows("CHAT")
+	ask("/ops", "any", e.OpsPassword.Reveal())
+	ask("/ops", "any", e.OpsPassword.Reveal()[1:])
+	ask("/ops/"+e.OpsPassword.Reveal()+"/mark", "", "")
+	run("", "page")
 	run("", "outages", "--json")
 	run("", "doctor", "--json")
 	running.Wait()
