@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,4 +90,42 @@ func TestServeAHundredConfirmsOnTwoPlatforms(t *testing.T) {
 	n.sam.Sees("Put everything back now").Press("Put everything back now")
 	n.support.Shows("open again", "Restored")
 	inOther.Shows("open again", "Restored")
+}
+
+// Two processes share a Redis, and one of them is killed with -9 at a call to Microsoft: the other one goes on, nothing is
+// lost, and what may stand there twice says so. What a dead process had in hand is free after half a minute.
+func TestServeInTeamsOneOfTwoKilled(t *testing.T) {
+	if os.Getenv("PROOF") == "" {
+		t.Skip("what a dead process had in hand is free after half a minute, each time: in the long run")
+	}
+	for at := 4; at < 18; at += 2 {
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			url := storetest.Redis(t)
+			s := newStrait(t)
+			n := acmeInTeams(t, teamstest.Config{BaseURL: s.URL, Repeat: true, NoRateLimits: true}, false)
+			s.to = n.teams
+			a, b := n.serve("REDIS_URL="+url), n.serve("REDIS_URL="+url)
+			bots := []string{a.url + "/api/messages", b.url + "/api/messages"}
+			k := &killedInTeams{twoNight: n, strait: s, running: make(chan struct{})}
+			close(k.running)
+			k.look(a.url)
+			k.Within(2 * time.Minute)
+			n.teams.Connect(bots...)
+			s.mu.Lock()
+			s.at, s.before, s.happen = at, at%4 == 0, func() { // whoever made the call: both are tried, one is alive
+				victim, other := a, bots[1:]
+				if at%3 == 0 {
+					victim, other = b, bots[:1]
+				}
+				victim.kill()
+				n.teams.Connect(other...)
+			}
+			s.mu.Unlock()
+			k.night1()
+			if got, marked := n.support.Count("What was there before")+n.support.Count("Restored"), k.marked(); got < 2 || got > 2+marked {
+				t.Errorf("%d messages of the outage, of which %d say that they may stand there twice:\n%s", got, marked, k.everything())
+			}
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,7 +165,7 @@ func TestServeInTeamsKilledAtEachCall(t *testing.T) {
 	if len(calls) < 12 {
 		t.Fatalf("only %d calls: %q", len(calls), calls)
 	}
-	step := 9 // an odd one: before this call, after that
+	step := 7 // an odd one: before this call, after that
 	if os.Getenv("PROOF") != "" {
 		step = 1
 	}
@@ -176,14 +177,8 @@ func TestServeInTeamsKilledAtEachCall(t *testing.T) {
 			k := killedInTeamsAt(t, at, before, "DATA_DIR="+dir)
 			k.night1()
 			k.end()
-			said := 0
-			for _, c := range k.teams.Calls() {
-				if c.Method == http.MethodPost && strings.Contains(c.Body, "If it stands here twice, this one counts.") {
-					said++
-				}
-			}
-			if got := len(k.messages()); got < usual || got > usual+said+k.twice {
-				t.Errorf("%d messages of which %d say that they may stand there twice, with %d things done twice, want %d:\n%s", got, said, k.twice, usual, k.everything())
+			if got, marked := len(k.messages()), k.marked(); got < usual || got > usual+marked+k.twice {
+				t.Errorf("%d messages of which %d say that they may stand there twice, with %d things done twice, want %d:\n%s", got, marked, k.twice, usual, k.everything())
 			}
 			if out := outages(t, dir); out != "Nothing is open.\n" {
 				t.Errorf("bot outages afterwards: %s", out)
@@ -194,6 +189,17 @@ func TestServeInTeamsKilledAtEachCall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// marked is how many messages were posted that say that they may stand there twice.
+func (k *killedInTeams) marked() int {
+	n := 0
+	for _, c := range k.teams.Calls() {
+		if c.Method == http.MethodPost && strings.Contains(c.Body, "If it stands here twice, this one counts.") {
+			n++
+		}
+	}
+	return n
 }
 
 func (k *killedInTeams) everything() string {
@@ -207,4 +213,65 @@ func (k *killedInTeams) everything() string {
 // inShort is a call without what stands in each.
 func inShort(path string) string {
 	return strings.NewReplacer("/emea/v3/", "", teamsSupport, "support").Replace(path)
+}
+
+// Told to end while many speak to it, it takes in no more, ends within 25 s, and whoever was answered gets their card, from
+// the next process if need be.
+func TestServeInTeamsEndsUnderLoad(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	n := acmeInTeams(t, teamstest.Config{NoRateLimits: true}, false)
+	p := n.serve("DATA_DIR=" + dir)
+	n.look(p.url)
+	n.Within(time.Minute)
+	const people, each = 12, 6 // more at once would wait for Microsoft's pace
+	taken := make([]atomic.Int64, people)
+	begun := make(chan struct{})
+	var speaking sync.WaitGroup
+	for i := range people {
+		name := fmt.Sprint("agent", i)
+		n.teams.AddUser(teamstest.User{Name: name})
+		speaking.Go(func() {
+			for k := range each {
+				d, err := n.teams.Say(t.Context(), name, "", "", "outage status")
+				if err != nil {
+					t.Error(err)
+				}
+				if d.OK() {
+					taken[i].Add(1)
+				}
+				if i == 0 && k == 2 {
+					close(begun)
+				}
+			}
+		})
+	}
+	<-begun
+	took := p.terminate()
+	speaking.Wait()
+	if took > 25*time.Second {
+		t.Errorf("it ended after %v", took)
+	}
+	n.teams.Connect(n.serve("DATA_DIR="+dir).url + "/api/messages")
+	all := int64(0)
+	for i := range people {
+		shown := func() (count int64) {
+			for _, m := range n.teams.Messages(n.teams.Chat(fmt.Sprint("agent", i)).ID, "") {
+				if m.From == n.teams.BotID() {
+					count++
+				}
+			}
+			return count
+		}
+		end := time.After(time.Minute)
+		for changed := n.teams.Changed(); shown() < taken[i].Load(); changed = n.teams.Changed() {
+			select {
+			case <-changed:
+			case <-end:
+				t.Fatalf("agent%d was answered %d times, and %d cards came", i, taken[i].Load(), shown())
+			}
+		}
+		all += taken[i].Load()
+	}
+	t.Logf("%d taken in; it ended after %v", all, took)
 }

@@ -272,23 +272,36 @@ func (t *Teams) dead(c conversation) bool {
 	return c.Gone != "" && t.config.Now().Sub(time.Unix(c.GoneAt, 0)) < goneFor
 }
 
-// mark notes why Teams takes nothing for a conversation, or takes it again.
-func (t *Teams) mark(ctx context.Context, id, why string) {
-	if id == "" {
+// mark notes why Teams takes nothing for a conversation, or takes it again. The bot may never have heard from it.
+func (t *Teams) mark(ctx context.Context, at conversation, why string) {
+	if at.ID == "" {
 		return
 	}
-	err := t.conversations.change(ctx, id, func(c conversation) conversation {
-		if c.ID == "" || why == "" && c.Gone == "" {
-			return c
-		}
-		c.Gone, c.GoneAt = why, 0
-		if why != "" {
-			c.GoneAt = t.config.Now().Unix()
+	err := t.conversations.change(ctx, at.ID, func(c conversation) conversation {
+		switch {
+		case why != "":
+			c = at
+			c.Gone, c.GoneAt = why, t.config.Now().Unix()
+		case c.Gone != "":
+			c.Gone, c.GoneAt = "", 0
 		}
 		return c
 	})
 	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", id).Msg("what became of a conversation could not be kept")
+		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", at.ID).Msg("what became of a conversation could not be kept")
+	}
+}
+
+// revive has the channels of a team tried again that the app was added to, and those of whose team nothing is known.
+func (t *Teams) revive(ctx context.Context, in incoming) {
+	ids, err := t.conversations.all(ctx)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Msg("channels that took nothing are tried again after a while only")
+	}
+	for _, id := range ids {
+		if c, err := t.conversations.get(ctx, id); err == nil && c.Gone != "" && c.Kind == channel && (c.Team == "" || c.Team == in.team) {
+			t.mark(ctx, c, "")
+		}
 	}
 }
 

@@ -214,7 +214,7 @@ func (t *Teams) became(ctx context.Context, c conversation, how sending, err err
 	switch {
 	case err == nil:
 		if c.Gone != "" {
-			t.mark(ctx, c.ID, "")
+			t.mark(ctx, c, "")
 		}
 		return nil
 	case later:
@@ -239,7 +239,7 @@ func (t *Teams) became(ctx context.Context, c conversation, how sending, err err
 	case r.status == http.StatusForbidden, r.status == http.StatusNotFound, r.status == http.StatusGone:
 		why := "the bot was removed there, or blocked (" + orElse(r.code, fmt.Sprint(r.status)) + ")"
 		zerolog.Ctx(ctx).Error().Err(err).Str("channel", c.ID).Msg("Teams takes nothing for this conversation")
-		t.mark(ctx, c.ID, why)
+		t.mark(ctx, c, why)
 		return fmt.Errorf("%w: %s", handlers.ErrGone, why)
 	case r.status == http.StatusRequestEntityTooLarge, r.status == http.StatusBadRequest:
 		zerolog.Ctx(ctx).Error().Err(err).Str("channel", c.ID).Msg("Teams does not draw a card, not even in few words")

@@ -45,7 +45,12 @@ func (t *Teams) take(ctx context.Context, in incoming) any {
 		t.directory.forget(in)
 		t.forget(taking, in)
 		return nil
-	case kindChanged, kindAdded:
+	case kindAdded:
+		t.directory.forget(in)
+		if in.team != "" {
+			t.revive(taking, in)
+		}
+	case kindChanged:
 		t.directory.forget(in)
 	case kindSaid, kindPress, kindSubmit, kindOpen, kindForm:
 	}

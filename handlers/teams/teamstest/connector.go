@@ -46,12 +46,14 @@ func (t *Teams) Calls() []Call {
 type Fault struct {
 	Method string // empty: any
 	Path   string // a part of it
+	Body   string // a part of what is sent
 	Status int
 	Code   string
 	After  int  // Retry-After in seconds; 0: no such header
 	Times  int  // 0: once
 	Done   bool // it does what it is asked, and answers so all the same
 	Drop   bool // the connection is cut in place of an answer
+	Hang   bool // there is no answer at all
 }
 
 // Fail adds a fault.
@@ -62,19 +64,26 @@ func (t *Teams) Fail(f Fault) {
 	t.faults = append(t.faults, f)
 }
 
+// Heal ends all faults.
+func (t *Teams) Heal() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults = nil
+}
+
 // fault answers a request as the first fault that fits says, and reports whether there was one; t.mu is held.
 func (t *Teams) fault(w http.ResponseWriter, r *http.Request) bool {
-	f := t.fits(r)
+	f := t.fits(r, nil)
 	if f == nil {
 		return false
 	}
-	t.fail(w, *f)
+	t.fail(w, r, *f)
 	return true
 }
 
-func (t *Teams) fits(r *http.Request) *Fault {
+func (t *Teams) fits(r *http.Request, body []byte) *Fault {
 	i := slices.IndexFunc(t.faults, func(f Fault) bool {
-		return (f.Method == "" || f.Method == r.Method) && strings.Contains(r.URL.Path, f.Path)
+		return (f.Method == "" || f.Method == r.Method) && strings.Contains(r.URL.Path, f.Path) && strings.Contains(string(body), f.Body)
 	})
 	if i < 0 {
 		return nil
@@ -86,8 +95,16 @@ func (t *Teams) fits(r *http.Request) *Fault {
 	return &f
 }
 
-func (t *Teams) fail(w http.ResponseWriter, f Fault) {
-	if f.Drop {
+func (t *Teams) fail(w http.ResponseWriter, r *http.Request, f Fault) {
+	if f.Hang {
+		t.mu.Unlock()
+		select {
+		case <-r.Context().Done():
+		case <-t.stopped.Done():
+		}
+		t.mu.Lock()
+	}
+	if f.Drop || f.Hang {
 		panic(http.ErrAbortHandler)
 	}
 	if f.After > 0 {
@@ -136,13 +153,13 @@ func (t *Teams) api(do func(w http.ResponseWriter, r *http.Request, body []byte)
 		defer t.mu.Unlock()
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		out := &kept{ResponseWriter: w, status: http.StatusOK}
-		f := t.fits(r)
+		f := t.fits(r, body)
 		switch end, ok := t.tokens[token]; {
 		case !ok || !t.config.Now().Before(end):
 			refuse(out, http.StatusUnauthorized, "Unauthorized", "Authorization has been denied for this request.")
 		case f != nil && !f.Done:
 			t.note(r, f.Status, f.Code, token, body)
-			t.fail(w, *f)
+			t.fail(w, r, *f)
 			return
 		case len(body) > maxConnector:
 			refuse(out, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "too large")
@@ -157,7 +174,7 @@ func (t *Teams) api(do func(w http.ResponseWriter, r *http.Request, body []byte)
 		_ = json.Unmarshal(out.body, &said)
 		t.note(r, out.status, said.Error.Code, token, body)
 		if f != nil {
-			t.fail(w, *f)
+			t.fail(w, r, *f)
 			return
 		}
 		w.WriteHeader(out.status)
