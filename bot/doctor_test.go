@@ -100,7 +100,9 @@ func TestDoctor(t *testing.T) {
 			},
 		},
 		"a channel without the bot": {
-			func(n *checkup) { n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Members = []string{"U0ANA"} }) },
+			func(n *checkup) {
+				n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Members = []string{"U0ANA"} })
+			},
 			"Slack channel C0SUPPORT", "is not in it", handlers.Warn, "/invite @switchback", func(n *checkup) {
 				n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Members = append(c.Members, slacktest.BotUser) })
 			},
@@ -117,7 +119,9 @@ func TestDoctor(t *testing.T) {
 			"correct its id in slack.responders", func(n *checkup) { n.edits("S0GONE", "S0ONCALL") },
 		},
 		"a group of one": {
-			func(n *checkup) { n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = []string{"U0ANA"} }) },
+			func(n *checkup) {
+				n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = []string{"U0ANA"} })
+			},
 			"Slack group @support-oncall", "1 members", handlers.Warn, "add a second person", func(n *checkup) {
 				n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = append(g.Members, "U0SAM") })
 			},
