@@ -99,7 +99,7 @@ func (f Flow) Outage(ctx context.Context, id string) (flow.Doc[flow.Outage], flo
 	}
 	r, err := decode[change.Record](docs[1])
 	if err == nil && r.Value.Schema > change.Schema {
-		err = fmt.Errorf("%s: %w: %w", docs[1].Key, flow.ErrUnreadable, ErrNewerSchema)
+		err = fmt.Errorf("%s: %w: %w", docs[1].Key, flow.ErrNewer, ErrNewerSchema)
 	}
 	return o, r, err
 }
@@ -500,6 +500,9 @@ func (b *builder) work(work []flow.Work) {
 }
 
 func (f Flow) build(ctx context.Context, b *builder, s flow.Save) error {
+	if s.Newer() {
+		return fmt.Errorf("%w: %w", flow.ErrNewer, ErrNewerSchema)
+	}
 	if s.Op != "" {
 		b.commit.Op, b.commit.Nonce = s.Op, NewNonce()
 	}

@@ -60,7 +60,7 @@ func (r Record) Open() bool { return slices.ContainsFunc(r.Steps, Step.Open) }
 // record already holds keeps what was recorded, and an outage value is never taken for the value before. A step that
 // ended earlier begins again with a fresh baseline.
 func (r Record) Begin(steps []Step, at time.Time) (Record, error) {
-	r.Schema = Schema
+	r.Schema = max(r.Schema, Schema)
 	r.Steps = slices.Clone(r.Steps)
 	for _, s := range steps {
 		s.At = at

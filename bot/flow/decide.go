@@ -154,6 +154,8 @@ func (s *Service) decide(ctx context.Context, e Event, to subject, done Doc[Work
 		}
 		at = nil // what was at hand is old now
 		switch {
+		case errors.Is(err, ErrNewer) && e.By.Account == "": // nobody waits: it is left to a process that knows the document
+			return Reply{}, fmt.Errorf("%s: %w", e.ID, err)
 		case hopeless(err):
 			return Reply{}, s.setAside(ctx, b, err)
 		case errors.Is(err, ErrConflict):
@@ -183,7 +185,7 @@ var errUndecided = errors.New("cannot be decided")
 
 // hopeless reports whether trying again is of no use. Everything else may be the store, and passes.
 func hopeless(err error) bool {
-	return errors.Is(err, errUndecided) || errors.Is(err, ErrUnreadable) || errors.Is(err, ErrInvalid) ||
+	return errors.Is(err, errUndecided) || errors.Is(err, ErrUnreadable) || errors.Is(err, ErrNewer) || errors.Is(err, ErrInvalid) ||
 		errors.Is(err, change.ErrHeld) || errors.Is(err, change.ErrMoved)
 }
 
@@ -211,7 +213,10 @@ func (s *Service) setAside(ctx context.Context, b *batch, cause error) error {
 	told := aside
 	if b.event.By.Account != "" {
 		text := "The operator's log has the reason."
-		if errors.Is(cause, change.ErrHeld) {
+		switch {
+		case errors.Is(cause, ErrNewer):
+			text = "A newer version of me looks after it now. Please do it again in a moment: it will be there to answer."
+		case errors.Is(cause, change.ErrHeld):
 			text = b.outage.Value.ID + ", which " + b.outage.Value.Owner.Name + " looks after, is already changing one of these settings to something else."
 		}
 		told.Posts = []Post{{
@@ -774,7 +779,7 @@ func (s *Service) logWords(ctx context.Context, b *batch) error {
 		if err != nil {
 			return err
 		}
-		up.Value.Schema = upkeepSchema
+		up.Value.Schema = max(up.Value.Schema, upkeepSchema)
 		b.save.Upkeep = &up
 	}
 	for _, k := range slices.Sorted(maps.Keys(b.save.Words)) {

@@ -157,7 +157,7 @@ type Say struct {
 // It returns the cases that have changed. Like all that decide it does no I/O and reads no clock.
 func StepPage(p Policy, page incident.Page, w Watch, cases map[string]Case, e Event) (Watch, map[string]Case, []Effect, error) {
 	s := paging{policy: p, page: page, w: w, cases: cases, changed: map[string]Case{}, e: e}
-	s.w.Schema, s.w.Page = watchSchema, page.ID
+	s.w.Schema, s.w.Page = max(s.w.Schema, watchSchema), page.ID
 	switch what := e.What.(type) {
 	case Look:
 		if e.At.Sub(w.Read) >= readFresh {

@@ -718,7 +718,7 @@ func (s *Service) remindMonthly(ctx context.Context) error {
 	if err != nil || !up.Value.Next.IsZero() {
 		return err
 	}
-	up.Value.Schema, up.Value.Next = upkeepSchema, s.nextMonth(time.Now())
+	up.Value.Schema, up.Value.Next = max(up.Value.Schema, upkeepSchema), s.nextMonth(time.Now())
 	err = s.store.Save(ctx, Save{Upkeep: &up, Timers: []Timer{{readyTimers + readyName + "/" + monthTimer, up.Value.Next}}})
 	if errors.Is(err, ErrConflict) { // another process was first
 		return nil
@@ -745,7 +745,7 @@ func (s *Service) monthly(ctx context.Context, b *batch) error {
 	}
 	f.drilled = lastDrill(all)
 	have := needs(s.policy, f, b.event.At)
-	up.Value.Schema, up.Value.Next = upkeepSchema, s.nextMonth(b.event.At)
+	up.Value.Schema, up.Value.Next = max(up.Value.Schema, upkeepSchema), s.nextMonth(b.event.At)
 	if slices.ContainsFunc(have, func(n need) bool { return n.status != isReady }) {
 		if to, ok := s.policy.readyTo(); ok {
 			up.Value.Told = b.event.At

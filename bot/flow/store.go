@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ var (
 	ErrReplayed = errors.New("taken in before")
 	// ErrUnreadable means that a stored document cannot be read by this program: trying again is of no use.
 	ErrUnreadable = errors.New("not readable")
+	// ErrNewer means that a newer version of the program wrote a document: it may be looked at, and is not touched.
+	ErrNewer = errors.New("written by a newer version of this program")
 	// ErrInvalid means that a save can never be carried out as it is.
 	ErrInvalid = errors.New("cannot be saved")
 	// ErrFenced means that the work belongs to somebody else now, and nothing was saved.
@@ -111,6 +114,17 @@ type Save struct {
 	Dropped  string // the id of a draft that nobody opened for a day
 	Timers   []Timer
 	Audit    []Entry
+}
+
+// Newer reports whether a newer version of the program wrote one of the documents: to save them would drop what this
+// one does not know of.
+func (s Save) Newer() bool {
+	return s.Walk != nil && s.Walk.Value.Schema > walkSchema ||
+		s.Outage != nil && s.Outage.Value.Schema > outageSchema ||
+		s.Record != nil && s.Record.Value.Schema > change.Schema ||
+		s.Watch != nil && s.Watch.Value.Schema > watchSchema ||
+		s.Upkeep != nil && s.Upkeep.Value.Schema > upkeepSchema ||
+		slices.ContainsFunc(slices.Concat(s.Cases, s.Forgot), func(c Doc[Case]) bool { return c.Value.Schema > watchSchema })
 }
 
 // Current says which walk a person is in the middle of.

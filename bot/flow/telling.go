@@ -64,7 +64,7 @@ func (s *paging) tell(id string, now incident.Incident) {
 		return
 	}
 	c, snap := old, now.Now()
-	c.Schema, c.Incident = watchSchema, now
+	c.Schema, c.Incident = max(c.Schema, watchSchema), now
 	m := s.page.Match(snap, s.w.Components)
 	has := func(k incident.Kind) bool {
 		return slices.ContainsFunc(h, func(x incident.Happening) bool { return x.Kind == k })
