@@ -12,6 +12,7 @@ import (
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
+	"switchback/handlers"
 	"switchback/store"
 )
 
@@ -31,12 +32,22 @@ const (
 	workForgotten  bug = "the timer of work lost at the commit"
 	remindersLost  bug = "the timers of reminders lost at the commit"
 	outcomeGuessed bug = "an unknown outcome taken for done"
+
+	// These only random histories are asked to find.
+	oldReading    bug = "what was set taken for what is there"
+	noIntent      bug = "a write not announced"
+	beforeIsOurs  bug = "the outage's own value taken for the value before"
+	questionLost  bug = "a question not posted"
+	entryLost     bug = "an entry of the audit log lost"
+	neverOld      bug = "a claim that never grows old"
+	lockKept      bug = "a lock not given back"
+	answerForAnew bug = "a commit asked for again with another nonce"
 )
 
 // under is the store that flow's is made of.
 func (b bug) under(s store.Store) store.Store {
 	switch b {
-	case countedTwice, workForgotten, remindersLost:
+	case countedTwice, workForgotten, remindersLost, entryLost, answerForAnew:
 		return badCommits{s, b}
 	default:
 		return s
@@ -46,15 +57,80 @@ func (b bug) under(s store.Store) store.Store {
 // over is flow's store.
 func (b bug) over(s flow.Store) flow.Store {
 	switch b {
-	case alwaysFresh, baselineLate, noLock, noCopy, outcomeGuessed:
-		return &badSaves{Store: s, bug: b, mu: &sync.Mutex{}, before: map[change.Key]*change.Baseline{}}
+	case alwaysFresh, baselineLate, noLock, noCopy, outcomeGuessed, noIntent, beforeIsOurs, questionLost, lockKept:
+		return &badSaves{Store: s, bug: b, mu: &sync.Mutex{}, before: map[change.Key]*change.Baseline{}, intents: map[change.Key]bool{}}
 	default:
 		return s
 	}
 }
 
 // beside is a platform.
-func (b bug) beside(p change.Platform) change.Platform { return p }
+func (b bug) beside(p change.Platform) change.Platform {
+	if b == oldReading {
+		return &badReads{Platform: p, set: map[change.Key]change.Value{}}
+	}
+	return p
+}
+
+// badReads is a platform that is read once after each write, and then no more.
+type badReads struct {
+	change.Platform
+	mu  sync.Mutex
+	set map[change.Key]change.Value
+}
+
+func (p *badReads) Read(ctx context.Context, k change.Key) (change.Value, error) {
+	p.mu.Lock()
+	v, ok := p.set[k]
+	p.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	return p.Platform.Read(ctx, k)
+}
+
+func (p *badReads) Write(ctx context.Context, k change.Key, want, was change.Value) error {
+	err := p.Platform.Write(ctx, k, want, was)
+	if err == nil {
+		p.mu.Lock()
+		p.set[k] = want
+		p.mu.Unlock()
+	}
+	return err
+}
+
+// claims is where due work is claimed.
+func (b bug) claims(t handlers.Timers) handlers.Timers {
+	if b == neverOld {
+		return badClaims{t}
+	}
+	return t
+}
+
+type badClaims struct{ handlers.Timers }
+
+func (t badClaims) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
+	claims, err := t.Timers.Claim(ctx, lease, n)
+	for i := range claims {
+		claims[i].Leased = claims[i].Leased.Add(1000 * time.Hour)
+	}
+	return claims, err
+}
+
+// late is a press on an old card as it comes in.
+func (b bug) late(w *stage, a flow.Action) flow.Action {
+	if b != lateAccepted {
+		return a
+	}
+	for _, c := range w.screen {
+		for _, button := range c.card.Buttons {
+			if now, err := flow.DecodeAction(button.Action); err == nil && now.Verb == a.Verb && now.Outage == a.Outage && now.Arg == a.Arg {
+				return now
+			}
+		}
+	}
+	return a
+}
 
 func (b bug) policy(p flow.Policy) flow.Policy {
 	if b == anyRole {
@@ -86,6 +162,12 @@ func (s badCommits) Commit(ctx context.Context, c store.Commit) (uint64, error) 
 	if s.bug == countedTwice {
 		c.Op, c.Nonce, c.OpLife = "", "", 0
 	}
+	if s.bug == answerForAnew && c.Op != "" {
+		c.Nonce = store.NewNonce()
+	}
+	if s.bug == entryLost && len(c.Audit) > 1 {
+		c.Audit = c.Audit[1:]
+	}
 	lost := map[bug]string{workForgotten: "work/", remindersLost: "outage/"}[s.bug]
 	c.Timers = slices.DeleteFunc(slices.Clone(c.Timers), func(t store.Timer) bool {
 		return lost != "" && !t.At.IsZero() && strings.HasPrefix(t.ID, lost)
@@ -95,14 +177,15 @@ func (s badCommits) Commit(ctx context.Context, c store.Commit) (uint64, error) 
 
 type badSaves struct {
 	flow.Store
-	bug    bug
-	mu     *sync.Mutex
-	before map[change.Key]*change.Baseline // not in the store yet
+	bug     bug
+	mu      *sync.Mutex
+	before  map[change.Key]*change.Baseline // not in the store yet
+	intents map[change.Key]bool             // nor these
 }
 
 func (s *badSaves) Near(ctx context.Context, a flow.Ahead, open []string) (flow.Store, []string, error) {
 	near, open, err := s.Store.Near(ctx, a, open)
-	return &badSaves{Store: near, bug: s.bug, mu: s.mu, before: s.before}, open, err
+	return &badSaves{Store: near, bug: s.bug, mu: s.mu, before: s.before, intents: s.intents}, open, err
 }
 
 func (s *badSaves) Walk(ctx context.Context, id string) (flow.Doc[flow.Walk], error) {
@@ -122,6 +205,9 @@ func (s *badSaves) Outage(ctx context.Context, id string) (flow.Doc[flow.Outage]
 		if b := s.before[st.Key]; b != nil && st.Before == nil {
 			r.Value.Steps[i].Before = b
 		}
+		if s.intents[st.Key] && st.State == change.Recorded {
+			r.Value.Steps[i].State = change.Intent
+		}
 	}
 	return o, r, err
 }
@@ -130,9 +216,13 @@ func (s *badSaves) Save(ctx context.Context, what flow.Save) error {
 	switch s.bug {
 	case noLock:
 		what.Lock = nil
+	case lockKept:
+		what.Free = nil
+	case questionLost:
+		what.Posts = slices.DeleteFunc(slices.Clone(what.Posts), func(p flow.Post) bool { return strings.Contains(p.Message, "/ask/") })
 	case noCopy:
 		what.Posts = slices.DeleteFunc(slices.Clone(what.Posts), func(p flow.Post) bool { return strings.Contains(p.Message, "/before/") })
-	case baselineLate, outcomeGuessed:
+	case baselineLate, outcomeGuessed, noIntent, beforeIsOurs:
 		what = s.spoil(what)
 	default:
 	}
@@ -152,6 +242,10 @@ func (s *badSaves) spoil(what flow.Save) flow.Save {
 		switch {
 		case s.bug == baselineLate && (st.State == change.Recorded || st.State == change.Intent):
 			s.before[st.Key], r.Value.Steps[i].Before = st.Before, nil
+		case s.bug == noIntent && st.State == change.Intent && st.Way != change.Guided:
+			s.intents[st.Key], r.Value.Steps[i].State = true, change.Recorded
+		case s.bug == beforeIsOurs && st.State == change.Recorded && st.Before != nil:
+			r.Value.Steps[i].Before = &change.Baseline{Value: st.Want, By: st.Before.By, At: st.Before.At}
 		case s.bug == outcomeGuessed && st.State == change.Unknown && !st.Back:
 			r.Value.Steps[i].State, r.Value.Steps[i].Set = change.IsSet, &st.Want
 		}

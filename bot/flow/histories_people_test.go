@@ -142,6 +142,7 @@ func (platform) screen(k change.Key) string {
 type button struct {
 	action flow.Action
 	place  flow.Place
+	at     time.Time // when its card was shown
 }
 
 // idle are verbs that only show something.
@@ -168,9 +169,9 @@ func (w *stage) buttons(who string) []button {
 			case err != nil:
 				w.fault("a button that cannot be read: %v", err)
 			case idle(a.Verb):
-				rest = append(rest, button{a, c.place})
+				rest = append(rest, button{a, c.place, c.at})
 			default:
-				out = append(out, button{a, c.place})
+				out = append(out, button{a, c.place, c.at})
 			}
 		}
 	}
@@ -247,8 +248,12 @@ func (w *stage) presses(r *replica, who string, b button, mistyped bool) {
 	if !ok {
 		return
 	}
+	begun := len(w.outages())
 	e := w.event(who, b.place, flow.Press{Action: a})
 	reply := w.deliver(r, e)
+	if age := e.At.Sub(b.at); a.Verb == "confirm" && age > 10*time.Minute && len(w.outages()) > begun {
+		w.breach("a preview was confirmed that was %v old", age)
+	}
 	for range 2 { // a form may come back with what is wrong
 		if reply.Form == nil {
 			break
@@ -299,6 +304,12 @@ func (w *stage) honest(who string, a flow.Action) (flow.Action, bool) {
 		default:
 			a.Arg = "other"
 		}
+	case "which-known", "which-noted":
+		for _, st := range w.outages()[a.Outage].r.Steps {
+			if st.Doubt && w.which(st.Key) != strings.TrimPrefix(a.Verb, "which-") {
+				a.Verb = "which"
+			}
+		}
 	case "put-known":
 		st, _ := w.step(change.Key(a.Key))
 		return a, st.Known != nil && string(st.Known.Raw) == w.truth(st.Key)
@@ -341,6 +352,14 @@ func (w *stage) truth(k change.Key) string {
 	return w.peace[k][len(w.peace[k])-1]
 }
 
+// which says whether what is known or what was noted should come back.
+func (w *stage) which(k change.Key) string {
+	if st, _ := w.step(k); st.Known != nil && string(st.Known.Raw) == w.truth(k) {
+		return "known"
+	}
+	return "noted"
+}
+
 // says notes what a person said that a setting shows, or was before.
 func (w *stage) says(k change.Key, v string) string {
 	w.mu.Lock()
@@ -356,6 +375,9 @@ func (w *stage) fill(who string, a flow.Action, inputs []card.Input, mistyped bo
 	now := w.values()
 	for _, in := range inputs {
 		out[in.ID] = in.Value
+		if mistyped && who == "kim" { // sends it too early
+			continue
+		}
 		k := change.Key(in.ID)
 		_, setting := now[k]
 		switch {
@@ -374,6 +396,8 @@ func (w *stage) fill(who string, a flow.Action, inputs []card.Input, mistyped bo
 			out[in.ID] = w.says(change.Key(a.Key), w.truth(change.Key(a.Key)))
 		case setting && (a.Verb == "before-send" || a.Verb == "correct-send"):
 			out[in.ID] = w.says(k, w.truth(k))
+		case setting && a.Verb == "which-send":
+			out[in.ID] = w.which(k)
 		case setting && a.Verb == "done-send":
 			want := string(change.Closed)
 			switch {

@@ -150,7 +150,7 @@ func (h history) stage(t *testing.T, b bug, open func() store.Store) *stage {
 	time.Sleep(time.Until(start))
 	w := &stage{
 		t: t, bug: b, open: open, file: open(), book: playbook(), replicas: make([]*replica, h.Replicas),
-		screen: map[string]shown{}, timers: map[string]time.Time{}, asked: map[string]bool{}, mute: map[string]bool{}, excused: map[string]bool{},
+		screen: map[string]shown{}, timers: map[string]time.Time{}, asked: map[string]bool{}, mute: map[string]bool{}, excused: map[string]bool{}, taken: map[string]bool{}, repeats: map[string]bool{}, before: map[string]string{},
 		peace: map[change.Key][]string{}, typed: map[change.Key][]string{}, touched: map[change.Key]time.Time{},
 		edited: map[change.Key]time.Time{}, landed: map[change.Key]time.Time{}, states: map[string]change.State{}, gone: map[string]bool{},
 	}
@@ -268,7 +268,12 @@ func (w *stage) pressOld(r *replica, who string, b oldButton) {
 			return
 		}
 	}
-	w.presses(r, who, button{a, b.place}, false)
+	before := w.outages()[a.Outage].o.Deadline
+	w.presses(r, who, button{w.bug.late(w, a), b.place, b.at}, false)
+	now := w.outages()[a.Outage].o.Deadline
+	if a.Verb == "extend" && a.State != fmt.Sprint(before.Unix()) && a.State != "*" && !now.Equal(before) {
+		w.breach("a late press moved the deadline from %v to %v", before, now)
+	}
 }
 
 // check draws histories and plays them: in the gate so many, always the same; in the long run others each time, on both
@@ -316,11 +321,46 @@ func TestRandomHistories(t *testing.T) {
 	check(t, 100, 100_000, func(t *testing.T, h history) []string { t.Helper(); return h.inFile(t, noBug) })
 }
 
+// Each planted bug is found by random histories. The long run says how many it took.
+func TestRandomHistoriesFindPlantedBugs(t *testing.T) {
+	if os.Getenv("PROOF") == "" {
+		t.Skip("for the long run (PROOF=1)")
+	}
+	const most = 5000
+	for _, b := range []bug{
+		countedTwice, alwaysFresh, lateAccepted, anyRole, baselineLate, noLock, noCopy, workForgotten, remindersLost, outcomeGuessed,
+		oldReading, noIntent, beforeIsOurs, questionLost, entryLost, neverOld, lockKept, answerForAnew,
+	} {
+		t.Run(string(b), func(t *testing.T) {
+			t.Parallel()
+			begun := time.Now()
+			for i := range most {
+				if wrong := drawn().Example(i+1).inFile(t, b); len(wrong) > 0 {
+					t.Logf("found by history %d, after %v: %s", i+1, time.Since(begun).Round(time.Second/10), wrong[0])
+					return
+				}
+			}
+			t.Errorf("%d histories did not find it", most)
+		})
+	}
+}
+
 // Histories that once ended wrong, or were wrong on the way.
 func TestHistoriesThatWereWrong(t *testing.T) {
 	for name, h := range map[string]history{
 		"the answer to a decision is lost, and the form that was to open with it": {3, 0, 1, []happening{
 			{"type", 0, 1}, {"press", 0, 0}, {"cut", 1, 1}, {"press", 1, 6},
+		}},
+		"a form is sent in which nothing was chosen": {1, 0, 1, []happening{
+			{"type", 0, 0},
+			{"press", 2, 0},
+			{"press", 0, 12},
+			{"press", 0, 0},
+			{"type", 0, 3},
+			{"mistype", 0, 4},
+			{"press", 0, 24},
+			{"press", 0, 11},
+			{"mistype", 2, 2},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

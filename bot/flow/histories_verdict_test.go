@@ -10,11 +10,13 @@ import (
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
+	"switchback/bot/tree"
 	"switchback/store"
 )
 
 // read keeps what a replica saw.
-func (w *stage) read(r *replica, k change.Key, v string) {
+func (w *stage) read(r *replica, k change.Key) {
+	v := w.values()[k]
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.saw[k] = v
@@ -55,7 +57,7 @@ func (w *stage) mayWrite(_ context.Context, r *replica, k change.Key, want chang
 }
 
 // recorded looks at what is being said of settings, at the moment at which it is said. It is called with mu held.
-func (w *stage) recorded(p store.Put) {
+func (w *stage) recorded(p store.Put, c store.Commit) {
 	var r change.Record
 	if err := json.Unmarshal(p.Data, &r); err != nil {
 		w.fault("%s: %v", p.Key, err)
@@ -64,6 +66,14 @@ func (w *stage) recorded(p store.Put) {
 	var now map[change.Key]string
 	for _, st := range r.Steps {
 		at := p.Key + string(st.Key)
+		if st.Before != nil && w.before[at] != string(st.Before.Value.Raw) {
+			w.before[at] = string(st.Before.Value.Raw)
+			if !slices.ContainsFunc(c.Puts, func(p store.Put) bool {
+				return strings.HasPrefix(p.Key, "out:") && strings.Contains(string(p.Data), "/before/")
+			}) {
+				w.fault("the value before of %s is recorded, and no copy of it is on its way", st.Key)
+			}
+		}
 		was := w.states[at]
 		w.states[at] = st.State
 		if was == st.State || was == change.Recorded || was == change.Planned {
@@ -87,9 +97,39 @@ func (w *stage) recorded(p store.Put) {
 	}
 }
 
+// told looks at what people did to an outage: nobody but a responder may do anything to what was changed.
+func (w *stage) told(p store.Put) {
+	var o flow.Outage
+	if err := json.Unmarshal(p.Data, &o); err != nil {
+		w.fault("%s: %v", p.Key, err)
+		return
+	}
+	for _, l := range o.Timeline {
+		only := slices.Contains([]string{"restore", "extend", "overwrite", "leave", "retry", "name", "owner", "claim", "saved"}, l.What)
+		if l.By == "@lee" && (only || l.What == "begun" && o.Leaf.Kind == tree.Change) {
+			w.fault("%s, who is no responder: %s", l.By, l.Text)
+		}
+	}
+}
+
 // along checks what must hold at any time: no open change without an owner, a deadline and its reminder, and no work
 // that nothing brings back.
 func (w *stage) along() {
+	locks, err := w.kept().Holders(context.Background(), sortedKeys(w.peace))
+	if err != nil {
+		w.breach("%v", err)
+	}
+	names, err := w.file.List(context.Background(), "in:")
+	if err != nil {
+		w.breach("%v", err)
+	}
+	w.mu.Lock()
+	for _, name := range names {
+		if id := strings.TrimPrefix(name, "in:"); w.timers["work/"+id].IsZero() {
+			w.fault("%s is to be done, and nothing brings it back", id)
+		}
+	}
+	w.mu.Unlock()
 	for id, h := range w.outages() {
 		w.mu.Lock()
 		has := func(name string) bool { _, ok := w.timers[name]; return ok }
@@ -100,6 +140,11 @@ func (w *stage) along() {
 			w.fault("%s has the deadline %v, and no reminder of it", id, h.o.Deadline)
 		case !h.r.Open() && h.o.Leaf.Again != nil && !has("outage/"+id+"/question"):
 			w.fault("%s waits, and nobody is asked", id)
+		}
+		for _, st := range h.r.Steps {
+			if by := locks[st.Key]; st.Open() && by != id {
+				w.fault("%s of %s is locked for %q", st.Key, id, by)
+			}
 		}
 		for _, task := range change.Next(h.r) {
 			if st, _ := h.r.Step(task.Key); task.Do != change.DoAsk && st.Way != change.Guided && !has("work/drive-"+id) {
@@ -135,6 +180,8 @@ func question(st change.Step) string {
 		return "/board/"
 	case st.State == change.Conflict, st.State == change.Adopted && st.Back:
 		return "/ask/" + string(st.Key)
+	case st.Doubt && st.Back && st.Before != nil && st.Known != nil:
+		return "/which"
 	}
 	return ""
 }
@@ -257,6 +304,11 @@ func (w *stage) bringBack() {
 // hands is one person who does all that is to be done by hand.
 func (w *stage) hands() {
 	for range 12 {
+		if slices.ContainsFunc(sorted(w.outages()), func(id string) bool {
+			return slices.ContainsFunc(w.outages()[id].r.Steps, func(st change.Step) bool { return question(st) == "/which" })
+		}) {
+			w.first("sam", func(a flow.Action) bool { return strings.HasPrefix(a.Verb, "which-") && a.Verb != "which-later" })
+		}
 		if !slices.ContainsFunc([]string{"seen", "as-listed", "differ", "saved", "claim"}, func(verb string) bool {
 			return w.first("sam", func(a flow.Action) bool {
 				return a.Verb == verb && (verb == "claim" && w.free(a.Arg) || verb != "claim" && w.mine(a))

@@ -47,9 +47,12 @@ type stage struct {
 	asked    map[string]bool      // events of people
 	mute     map[string]bool      // those that were decided and not answered
 	excused  map[string]bool
-	lose     int    // so many of the next messages do not go well …
-	how      string // … in this way
-	late     int    // so many of the next writes are not answered, and land this much later
+	taken    map[string]bool
+	repeats  map[string]bool   // commits, by nonce
+	before   map[string]string // the value before that is on record, by record and setting
+	lose     int               // so many of the next messages do not go well …
+	how      string            // … in this way
+	late     int               // so many of the next writes are not answered, and land this much later
 	after    time.Duration
 	peace    map[change.Key][]string // what a setting was while no outage held it, newest last
 	typed    map[change.Key][]string // mistyped, or said by a person
@@ -69,11 +72,13 @@ type shown struct {
 	place   flow.Place
 	message string
 	seq     int
+	at      time.Time
 }
 
 type oldButton struct {
 	action string
 	place  flow.Place
+	at     time.Time
 }
 
 // replica is one process: it can be killed, and stopped for a while, at any of its calls to the store, the company and
@@ -228,10 +233,14 @@ func (s gated) Claim(ctx context.Context, d time.Duration, n int) (out []store.C
 
 func (s gated) Glance(ctx context.Context, keys []string, prefix string, guess []string) (store.Glance, error) {
 	s.r.wait()
-	if r, ok := s.Store.(*store.Redis); ok {
+	if r, ok := s.Store.(glances); ok {
 		return r.Glance(ctx, keys, prefix, guess)
 	}
 	return store.Glance{}, errors.ErrUnsupported
+}
+
+type glances interface {
+	Glance(ctx context.Context, keys []string, prefix string, guess []string) (store.Glance, error)
 }
 
 // claimed keeps until when timers are leased.
@@ -247,12 +256,24 @@ func (w *stage) claimed(claims []store.Claim, d time.Duration) {
 func (w *stage) committed(c store.Commit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if c.Nonce != "" && w.repeats[c.Nonce] { // answered as the first time
+		return
+	}
+	w.repeats[c.Nonce] = true
 	if c.Lease != nil && c.Lease.Extend > 0 {
 		w.timers[c.Lease.Timer] = time.Now().Add(c.Lease.Extend)
 	}
 	for _, t := range c.Timers {
 		if delete(w.timers, t.ID); !t.At.IsZero() {
 			w.timers[t.ID] = t.At
+		}
+	}
+	for _, p := range c.Puts {
+		if id, ok := strings.CutPrefix(p.Key, "in:"); ok && w.asked[id] {
+			if w.taken[id] {
+				w.fault("%s is taken in a second time", id)
+			}
+			w.taken[id] = true
 		}
 	}
 	for _, name := range c.Deletes {
@@ -265,8 +286,11 @@ func (w *stage) committed(c store.Commit) {
 		}
 	}
 	for _, p := range c.Puts {
-		if strings.HasPrefix(p.Key, "change:") {
-			w.recorded(p)
+		switch {
+		case strings.HasPrefix(p.Key, "change:"):
+			w.recorded(p, c)
+		case strings.HasPrefix(p.Key, "outage:"):
+			w.told(p)
 		}
 	}
 }
@@ -312,7 +336,7 @@ func (p platform) Read(ctx context.Context, k change.Key) (v change.Value, err e
 	err = p.r.call(true, func() error {
 		v, err = p.Platform.Read(ctx, k)
 		if err == nil {
-			p.r.stage.read(p.r, k, string(v.Raw))
+			p.r.stage.read(p.r, k)
 		}
 		return err
 	})
@@ -390,11 +414,11 @@ func losses() []string { return []string{"lost", "unanswered", "away", "gone"} }
 func (w *stage) show(id string, p flow.Post) {
 	if was, ok := w.screen[id]; ok {
 		for _, b := range was.card.Buttons {
-			w.old = append(w.old, oldButton{b.Action, p.Place})
+			w.old = append(w.old, oldButton{b.Action, p.Place, was.at})
 		}
 	}
 	w.seq++
-	w.screen[id] = shown{p.Card, p.Place, p.Message, w.seq}
+	w.screen[id] = shown{p.Card, p.Place, p.Message, w.seq, time.Now()}
 }
 
 // roster knows who left.
@@ -438,7 +462,7 @@ func (w *stage) begin(i int) {
 		Store: w.bug.over(kept), Policy: w.bug.policy(townsfolk()), Playbook: tree.Builtin(), Tree: w.book, Platforms: platforms,
 		Directories: map[string]flow.Directory{"terminal": roster{w}}, Lease: w.lease,
 	})
-	r.worker = &handlers.Worker{Timers: kept, Service: r.service, Lease: w.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": chat{r}})}
+	r.worker = &handlers.Worker{Timers: w.bug.claims(kept), Service: r.service, Lease: w.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": chat{r}})}
 }
 
 // restart begins anew what was killed. Where nothing ran any more, the store is opened anew.
@@ -448,9 +472,10 @@ func (w *stage) restart() {
 			w.breach("close: %v", err)
 		}
 		w.file = w.open()
+		_, file := w.file.(*store.File)
 		w.mu.Lock()
 		for id, at := range w.timers { // leases die with the process that had the file
-			if at.After(time.Now()) && strings.HasPrefix(id, "work/") {
+			if file && at.After(time.Now()) && strings.HasPrefix(id, "work/") {
 				w.timers[id] = time.Now()
 			}
 		}

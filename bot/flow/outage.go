@@ -182,12 +182,27 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 	case Command, Catalogue, Noticed, Look, PageRead, Took:
 		return o, nil, fmt.Errorf("outage %s: %T is no event of an outage", o.ID, what)
 	}
+	if _, ok := e.What.(Press); ok && !answers(s.out) && !s.changed { // an empty form, for one
+		s.tell(card.Card{Title: "Nothing was changed by your press", Text: []string{headline(s.o, s.r)}, Buttons: []card.Button{s.button("look", "", "Look")}})
+	}
 	s.withHome()
 	s.mirror()
 	if drill {
 		s.out = marked(s.out)
 	}
 	return s.o, s.out, nil
+}
+
+// answers reports whether a person sees something come of it, now or when it is done.
+func answers(out []Effect) bool {
+	return slices.ContainsFunc(out, func(e Effect) bool {
+		switch e.(type) {
+		case Show, Form, Read, Restore, Resume, Enter, Hand:
+			return true
+		case List, Start, Know, Nudge, Remind, Audit, Consult, Say, Forget, Point:
+		}
+		return false
+	})
 }
 
 // withHome shows the outage's message where it has something new to say: first, so that what goes to its thread finds it.
