@@ -16,6 +16,7 @@ import (
 type Server struct {
 	Addr string // host and port, the same after a restart
 	args []string
+	env  []string // beside the test's own
 	cmd  *exec.Cmd
 }
 
@@ -62,6 +63,7 @@ func (s *Server) Start(tb testing.TB, more ...string) {
 	tb.Helper()
 	s.args = append(s.args, more...)
 	s.cmd = exec.Command("redis-server", s.args...) //nolint:gosec,noctx // the arguments are the test's; it is ended by Kill
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
 		tb.Error(err)
