@@ -192,6 +192,7 @@ type town struct {
 	at    int                  // the call before whose answer …
 	stop  func()               // … this happens
 	nth   int                  // events
+	away  bool                 // the platform answers nobody
 }
 
 // begin starts a replica.
@@ -252,7 +253,12 @@ func (w *town) platform(resp http.ResponseWriter, req *http.Request) {
 	if w.calls != w.at {
 		stop = nil
 	}
+	away := w.away
 	w.mu.Unlock()
+	if away {
+		http.Error(resp, "away", http.StatusServiceUnavailable)
+		return
+	}
 	answer := httptest.NewRecorder()
 	w.company.ServeHTTP(answer, req)
 	if stop != nil {
