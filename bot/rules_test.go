@@ -188,6 +188,14 @@ func rules() []rule {
 			nil,
 		},
 		{
+			"R24 once a page has asked, somebody looks as a customer; no is the headline until they looked again", "@ 2026-11-26T07:10:00Z live\n> /outage chat late\n> 1\n> 1\n~ 9s\n> /page-asks\n~ 7s\n> 4.2\n> 4.1\n> /outage restore\n> 1\n> 1\n",
+			[]string{
+				"HAS NOT ASKED YET", "> /page-asks", "Web shop CLOSED", "Open a page with the chat of Web shop as a customer: is it closed?", "> 4.2", "closed by the bot, but a customer FOUND IT OPEN",
+				"Add it by hand…", "> 4.1", "Web shop CLOSED", "Web pages, as a customer: yes", "Open a page with the chat of Web shop as a customer: is it open?",
+			},
+			nil,
+		},
+		{
 			"R2 one confirm: the flag is set while the clicks still wait for a person", "@ 2026-11-26T07:10:00Z live\n> /outage chat late\n> 1\n> 1\n",
 			[]string{"Close Web shop now, then show me the clicks for Help centre", "Web shop, chat: open → closed: done", "Help centre, message: to be noted in Gladly"},
 			nil,

@@ -119,7 +119,8 @@ func (n *slackNight) id(home *story.Message) string { return outageIDs.FindStrin
 // old is offered by a card.
 func TestSlackHomeAndForms(t *testing.T) {
 	n := inSlack(t)
-	n.lee.Home("Nothing is open", "You may look and practise")
+	n.lee.Home("Nothing is open", "You may look and practise").Press("Ready for an outage?")
+	n.lee.Alone("Ready for an outage?", "Gladly administrators", "Look again")
 	home := n.closed()
 	n.sam.Home("1 open", "You may confirm a change, restore", "Web shop", "Everything about it is in").Press("One hour more")
 	home.Shows("@ana looks after it")

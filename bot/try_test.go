@@ -83,16 +83,16 @@ type tab struct {
 	foreign []string
 }
 
-// open opens a page in a Chromium that can reach this machine alone. Where there is none the test is skipped, and fails
-// with CI=true.
-func open(t *testing.T, url string) *tab {
+// chromium starts a Chromium that can reach this machine alone. Where there is none the test is skipped, and fails with
+// CI=true.
+func chromium(t *testing.T) context.Context {
 	t.Helper()
 	program, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("chromium is missing (apt-get install chromium)")
 		}
-		t.Skip("chromium is missing (apt-get install chromium): the playground's page is not tested")
+		t.Skip("chromium is missing (apt-get install chromium): what it would show is not tested")
 	}
 	var said bytes.Buffer
 	ctx, stop := chromedp.NewExecAllocator(t.Context(),
@@ -109,8 +109,15 @@ func open(t *testing.T, url string) *tab {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start %s: %v\n%s", program, err, said.String())
 	}
+	return ctx
+}
+
+// open opens the playground's page.
+func open(t *testing.T, url string) *tab {
+	t.Helper()
+	ctx := chromium(t)
 	b := &tab{t: t, ctx: ctx, url: url, limit: time.Minute}
-	err = chromedp.Listen(ctx, func(ev any) {
+	err := chromedp.Listen(ctx, func(ev any) {
 		if r, ok := ev.(*network.EventRequestWillBeSent); ok && !strings.HasPrefix(r.Request.URL, url+"/") {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -677,11 +677,11 @@ func askedOf(ctx context.Context, p change.Platform, k change.Key) Asked {
 	return Asked{Last: last, In5Min: n, Unknown: err != nil}
 }
 
-// guides is what people need for the guided steps of a record.
+// guides is what people need for the guided steps of a record, and what they may look at as customers for its flags.
 func (s *Service) guides(r change.Record) map[change.Key]change.Guide {
 	out := map[change.Key]change.Guide{}
 	for _, st := range r.Steps {
-		if st.Way != change.Guided {
+		if st.Way == change.Auto {
 			continue
 		}
 		want := st.Want

@@ -537,36 +537,85 @@ func (s *stepping) askToLook(screen string) {
 	if len(done) == 0 || len(s.on(screen, asked)) > 0 {
 		return
 	}
-	name := "check/" + screen + "/" + strconv.FormatBool(done[0].Back)
+	name := s.checkName(done[0])
 	check := s.e.Desk.Guide[done[0].Key].Check
 	if check == "" || slices.Contains(s.o.Told.Looks, name) {
 		return
 	}
 	s.o.Told.Looks = append(slices.Clone(s.o.Told.Looks), name)
-	c := card.Card{Title: card.Shorten(check, card.MaxTitle), Text: []string{"Look at it as a customer does. It is kept with the outage."}}
-	for _, said := range [][2]string{{"yes", "Yes"}, {"no", "No"}, {"unchecked", "Could not check"}} {
-		c.Buttons = append(c.Buttons, card.Button{Label: said[1], Action: Action{Outage: s.o.ID, Verb: "checked", Key: string(done[0].Key), State: asIs, Arg: said[0]}.Encode()})
+	s.post(name, s.thread(), s.checkCard(done[0], check, "Look at it as a customer does. It is kept with the outage."))
+}
+
+// askToTry asks once per direction for each kind of flag what a customer meets, when pages or phone menus have asked for
+// all of them: before that it is known that nobody notices.
+func (s *stepping) askToTry() {
+	type kind struct {
+		first change.Step
+		wait  bool
 	}
-	s.post(name, s.thread(), c)
+	var screens []string
+	kinds := map[string]kind{}
+	for _, st := range s.r.Steps {
+		asked, screen := s.o.asked[st.Key], s.screen(st)
+		if st.Way != change.Flag || s.o.Drill || screen == "" || st.State == change.Left {
+			continue
+		}
+		k, seen := kinds[screen]
+		if !seen {
+			screens, k.first = append(screens, screen), st
+		}
+		done := st.State == change.IsSet && !st.Back && asked.Last.After(st.At) || st.State == change.Restored && st.Set != nil
+		k.wait = k.wait || !done
+		kinds[screen] = k
+	}
+	for _, screen := range screens {
+		k := kinds[screen]
+		name, check := s.checkName(k.first), s.e.Desk.Guide[k.first.Key].Check
+		if k.wait || check == "" || slices.Contains(s.o.Told.Looks, name) {
+			continue
+		}
+		s.o.Told.Looks = append(slices.Clone(s.o.Told.Looks), name)
+		s.post(name, s.thread(), s.checkCard(k.first, check, "Look at it as a customer does, on a page that you load anew. It is kept with the outage."))
+	}
+}
+
+// checkName is the message that asks what a customer meets, of a screen and a direction.
+func (s *stepping) checkName(st change.Step) string {
+	return "check/" + s.screen(st) + "/" + strconv.FormatBool(st.Back)
+}
+
+func (s *stepping) checkCard(st change.Step, title, text string) card.Card {
+	c := card.Card{Title: card.Shorten(title, card.MaxTitle), Text: []string{text}}
+	for _, said := range [][2]string{{"yes", "Yes"}, {"no", "No"}, {"unchecked", "Could not check"}} {
+		c.Buttons = append(c.Buttons, card.Button{Label: said[1], Action: Action{Outage: s.o.ID, Verb: "checked", Key: string(st.Key), State: asIs, Arg: said[0]}.Encode()})
+	}
+	return c
 }
 
 // checked keeps what somebody met as a customer; No opens the item again.
 func (s *stepping) checked(screen string, a Action) {
 	by, at := s.e.By.Name, s.e.At
-	if st, ok := s.r.Step(change.Key(a.Key)); !ok || st.Way != change.Guided || !slices.Contains([]string{"yes", "no", "unchecked"}, a.Arg) {
+	if st, ok := s.r.Step(change.Key(a.Key)); !ok || st.Way == change.Auto || !slices.Contains([]string{"yes", "no", "unchecked"}, a.Arg) {
 		s.tell(homeCard(s.policy, s.o, s.r))
 		return
 	}
 	s.apply(change.Key(a.Key), func(st change.Step) (change.Step, error) {
 		st.Checks = append(slices.Clone(st.Checks), change.Check{By: by, At: at, Back: st.Back, Said: a.Arg})
-		if a.Arg == "no" && st.State == change.IsSet {
+		if a.Arg == "no" && st.State == change.IsSet && st.Way == change.Guided {
 			st.State, st.At = change.Unknown, at
 		}
 		return st, nil
 	})
 	s.note("checked", "%s as a customer: %s, says %s", screen, a.Arg, by)
 	st, _ := s.r.Step(change.Key(a.Key))
-	s.closes("check/"+screen+"/"+strconv.FormatBool(st.Back), s.thread(), card.Card{Title: screen + ", as a customer: " + a.Arg, Text: []string{"Said " + by + " at " + card.Clock(at) + "."}})
+	if a.Arg == "no" && st.Way == change.Flag && st.Open() { // the bot did its part: somebody has to find out why
+		c := s.checkCard(st, s.e.Desk.Guide[st.Key].Check, by+" looked at "+card.Clock(at)+": no. Whoever had the page open, or was in the menu already, is not reached. Else see whether it still asks the bot, or add it by hand in Gladly. Press again when you have looked again.")
+		c.Tone = card.Warning
+		c.Buttons = append(c.Buttons, s.button("add", asIs, "Add it by hand…"))
+		s.post(s.checkName(st), s.thread(), c)
+		return
+	}
+	s.closes(s.checkName(st), s.thread(), card.Card{Title: screen + ", as a customer: " + a.Arg, Text: []string{"Said " + by + " at " + card.Clock(at) + "."}})
 }
 
 func (s *stepping) seen(st change.Step, v change.Value) {

@@ -483,6 +483,7 @@ func (s *stepping) askAll() {
 	s.askWhich()
 	s.askMenus()
 	s.hands()
+	s.askToTry()
 }
 
 // stepped tells what is new in the record, once.
@@ -685,6 +686,7 @@ func (s *stepping) due(d Due) {
 	if d.Timer == settleTimer {
 		s.settle()
 		s.changed = len(s.o.asked) > 0 // somebody may have asked by now
+		s.askToTry()
 		s.voiceInbox()
 		s.effects()
 		s.lookAgain()

@@ -87,16 +87,16 @@ func capital(channel string) string {
 }
 
 // effect says what an action means to customers.
-type effect struct{ many, none, do, set, not, notAsked, unknown, back string }
+type effect struct{ many, none, do, set, not, notAsked, denied, unknown, back string }
 
 func effectOf(action string) effect {
 	switch action {
 	case change.CloseChat:
-		return effect{many: "apps", none: "the organisation document names no Glad App (apps:)", notAsked: "%s: its page HAS NOT ASKED YET whether chat is closed", unknown: "%s NOT KNOWN YET, open or closed", do: "Close %s now", set: "%s CLOSED", not: "%s STILL OPEN", back: "%s open again"}
+		return effect{many: "apps", none: "the organisation document names no Glad App (apps:)", notAsked: "%s: its page HAS NOT ASKED YET whether chat is closed", denied: "%s: closed by the bot, but a customer FOUND IT OPEN", unknown: "%s NOT KNOWN YET, open or closed", do: "Close %s now", set: "%s CLOSED", not: "%s STILL OPEN", back: "%s open again"}
 	case change.PhonesToVoicemail:
-		return effect{many: "numbers", none: "the organisation document names no phone number (numbers:)", notAsked: "%s: the phone menu HAS NOT ASKED YET where calls go", unknown: "%s NOT KNOWN YET, voicemail or not", do: "Send %s to voicemail now", set: "callers of %s hear voicemail", not: "callers of %s STILL reach nobody", back: "%s as before"}
+		return effect{many: "numbers", none: "the organisation document names no phone number (numbers:)", notAsked: "%s: the phone menu HAS NOT ASKED YET where calls go", denied: "%s: voicemail by the bot, but a caller DID NOT HEAR IT", unknown: "%s NOT KNOWN YET, voicemail or not", do: "Send %s to voicemail now", set: "callers of %s hear voicemail", not: "callers of %s STILL reach nobody", back: "%s as before"}
 	}
-	return effect{many: "settings", none: "there is nothing that can be set", notAsked: "%s: nobody HAS ASKED for it yet", unknown: "%s NOT KNOWN YET", do: "Change %s now", set: "%s CHANGED", not: "%s NOT YET CHANGED", back: "%s as before"}
+	return effect{many: "settings", none: "there is nothing that can be set", notAsked: "%s: nobody HAS ASKED for it yet", denied: "%s: changed by the bot, but a customer DID NOT SEE IT", unknown: "%s NOT KNOWN YET", do: "Change %s now", set: "%s CHANGED", not: "%s NOT YET CHANGED", back: "%s as before"}
 }
 
 // some names targets, or counts them where they are many: "8 of 12 numbers".
@@ -174,8 +174,13 @@ func targetTruth(o Outage, r change.Record, first change.Step) string {
 	if days && !o.now.IsZero() && now.Day < today && now.Open() {
 		return "%s OPEN AGAIN since midnight"
 	}
-	if a, flag := o.asked[now.Key]; flag && now.State == change.IsSet && !a.Last.After(now.At) {
-		return effectOf(now.Action).notAsked // no effect before that
+	if a, flag := o.asked[now.Key]; flag && now.State == change.IsSet {
+		switch n := len(now.Checks); {
+		case !a.Last.After(now.At):
+			return effectOf(now.Action).notAsked // no effect before that
+		case n > 0 && now.Checks[n-1].Said == "no" && !now.Checks[n-1].Back:
+			return effectOf(now.Action).denied
+		}
 	}
 	return stepTruth(now)
 }
