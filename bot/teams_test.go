@@ -23,13 +23,14 @@ import (
 // real HTTP, real signatures, a real store.
 type twoNight struct {
 	*story.World
-	t     *testing.T
+	t     testing.TB
 	teams *teamstest.Teams
 	slack *slackstory.World
 	in    *slacktest.Slack
 	env   environment
 	url   string
 	doc   string
+	quiet bool // no log
 	end   func()
 
 	ana, sam *story.Person
@@ -39,15 +40,15 @@ type twoNight struct {
 const teamsSupport = "19:support@thread.tacv2"
 
 // acmeInTeams is a tenant with acme's people in it; with Slack, also a workspace of the same people. Nobody serves them yet.
-func acmeInTeams(t *testing.T, c teamstest.Config, withSlack bool) *twoNight {
-	t.Helper()
+func acmeInTeams(tb testing.TB, c teamstest.Config, withSlack bool) *twoNight {
+	tb.Helper()
 	ms := teamstest.New(c)
 	if c.BaseURL == "" {
 		if err := ms.Listen(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	t.Cleanup(ms.Close)
+	tb.Cleanup(ms.Close)
 	ana := ms.AddUser(teamstest.User{Name: "ana", Zone: "America/New_York"})
 	sam := ms.AddUser(teamstest.User{Name: "sam", Zone: "Europe/Berlin"})
 	ms.AddUser(teamstest.User{Name: "lee"})
@@ -57,8 +58,8 @@ func acmeInTeams(t *testing.T, c teamstest.Config, withSlack bool) *twoNight {
 	const general = "19:general@thread.tacv2"
 	ms.AddGroup(teamstest.Group{ID: general, Name: "general", Kind: teamstest.Channel, Team: general, Members: members})
 	ms.AddGroup(teamstest.Group{ID: teamsSupport, Name: "support", Kind: teamstest.Channel, Team: general, Members: members})
-	n := &twoNight{t: t, teams: ms, env: environment{
-		DataDir: t.TempDir(), TeamsApp: ms.Config().App, TeamsPassword: config.Secret(ms.Config().Password), TeamsTenant: ms.Config().Tenant,
+	n := &twoNight{t: tb, teams: ms, env: environment{
+		DataDir: tb.TempDir(), TeamsApp: ms.Config().App, TeamsPassword: config.Secret(ms.Config().Password), TeamsTenant: ms.Config().Tenant,
 		TeamsOpenID: ms.OpenIDURL(), TeamsTokens: ms.TokenURL(), TeamsHosts: []string{ms.Host()},
 	}}
 	n.doc = strings.NewReplacer(
@@ -68,9 +69,9 @@ func acmeInTeams(t *testing.T, c teamstest.Config, withSlack bool) *twoNight {
 	if withSlack {
 		n.in = slacktest.New(slacktest.Config{NoRateLimits: c.NoRateLimits})
 		if err := n.in.Listen(); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
-		t.Cleanup(n.in.Close)
+		tb.Cleanup(n.in.Close)
 		for id, name := range map[string]string{"U0ANA": "ana", "U0SAM": "sam", "U0KIM": "kim"} {
 			n.in.AddUser(slacktest.User{ID: id, Name: name})
 		}
@@ -115,7 +116,11 @@ func (n *twoNight) start(doc string) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	server, err := newServer(n.env, org, st, zerolog.New(zerolog.NewTestWriter(n.t)))
+	log := zerolog.New(zerolog.NewTestWriter(n.t))
+	if n.quiet {
+		log = zerolog.Nop()
+	}
+	server, err := newServer(n.env, org, st, log)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -219,6 +219,7 @@ const (
 	messageBurst = 7
 	readEvery    = messageEvery / 2
 	readBurst    = 2 * messageBurst
+	patience     = 3 * time.Second // of somebody for whom others are looked up
 	perSecond    = 50
 	mostPaced    = 10_000 // conversations that are remembered
 )
@@ -227,8 +228,22 @@ func (p *pace) message(conversation string) error {
 	return p.wait(&p.messages, conversation, messageEvery, messageBurst)
 }
 
-func (p *pace) read(conversation string) error {
-	return p.wait(&p.reads, conversation, readEvery, readBurst)
+// read waits a little for its turn: somebody waits for what is read.
+func (p *pace) read(ctx context.Context, conversation string) error {
+	for {
+		err := p.wait(&p.reads, conversation, readEvery, readBurst)
+		later, ok := errors.AsType[handlers.Later](err)
+		if !ok || later.After > patience {
+			return err
+		}
+		turn := time.NewTimer(later.After)
+		select {
+		case <-turn.C:
+		case <-ctx.Done():
+			turn.Stop()
+			return err
+		}
+	}
 }
 
 // wait returns a handlers.Later where Microsoft would refuse.

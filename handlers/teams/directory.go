@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"switchback/bot/flow"
+	"switchback/handlers"
 )
 
 const (
@@ -76,7 +77,7 @@ func (d *directory) ask(ctx context.Context, id string) (flow.Account, error) {
 			continue
 		}
 		var m memberInfo
-		if err = d.teams.connector.pace.read(in); err != nil {
+		if err = d.teams.connector.pace.read(ctx, in); err != nil {
 			return flow.Account{}, err
 		}
 		err = d.teams.connector.do(ctx, http.MethodGet, who.Service, "/v3/conversations"+path(in)+"/members"+path(who.ID), nil, &m)
@@ -159,7 +160,7 @@ func (d *directory) readers(ctx context.Context, id string) (readers, error) {
 			Members []memberInfo `json:"members"`
 			Next    string       `json:"continuationToken"`
 		}
-		if err := d.teams.connector.pace.read(id); err != nil {
+		if err := d.teams.connector.pace.read(ctx, id); err != nil {
 			return out, err
 		}
 		query := url.Values{"pageSize": {"500"}}
@@ -209,7 +210,7 @@ func (d *directory) channel(ctx context.Context, c conversation) (channelInfo, e
 			var out struct {
 				Conversations []channelInfo `json:"conversations"`
 			}
-			if err := d.teams.connector.pace.read(team); err != nil {
+			if err := d.teams.connector.pace.read(ctx, team); err != nil {
 				return nil, err
 			}
 			err := d.teams.connector.do(ctx, http.MethodGet, c.Service, "/v3/teams"+path(team)+"/conversations", nil, &out)
@@ -261,10 +262,11 @@ func (c *cache[T]) get(ctx context.Context, now time.Time, key string, ask func(
 		return none, k.err
 	}
 	value, err := ask(ctx)
+	_, ours := errors.AsType[handlers.Later](err)
 	switch {
 	case err == nil:
 		k = kept[T]{value: value, at: now}
-	case ctx.Err() != nil: // it was not Teams that gave up
+	case ours, ctx.Err() != nil: // it was not Teams that did not answer
 		return value, err
 	default:
 		k.failed, k.err = now, err

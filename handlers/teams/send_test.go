@@ -2,7 +2,9 @@ package teams_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -268,6 +270,22 @@ func TestRate(t *testing.T) {
 	if held == 0 {
 		t.Error("nothing was held back")
 	}
+}
+
+// More people at once than Microsoft takes calls in a second: everybody is looked up, some after a moment.
+func TestManyAtOnce(t *testing.T) {
+	n := newTenant(t, teamstest.Config{})
+	var asking sync.WaitGroup
+	for i := range 80 {
+		u := n.AddUser(teamstest.User{Name: fmt.Sprint("agent", i)})
+		n.says(u.Name, "", "hi")
+		asking.Go(func() {
+			if a, err := n.teams.Directory().Account(t.Context(), u.Object); !a.Member || err != nil {
+				t.Errorf("%s: %+v, %v", u.Name, a, err)
+			}
+		})
+	}
+	asking.Wait()
 }
 
 func TestTokensOfTheBot(t *testing.T) {
