@@ -35,7 +35,9 @@ func TestVisitorsThroughANight(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(w, pageOfShop, n.url, visitors.Add(1))
 	})
-	pages.HandleFunc("/chat-asks.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "../handlers/flags/page/chat.min.js") })
+	pages.HandleFunc("/chat-asks.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, "../handlers/flags/page/chat.min.js")
+	})
 	pages.HandleFunc("/widget.js", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
 		_, _ = w.Write(gladlytest.Widget())
