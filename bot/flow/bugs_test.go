@@ -12,7 +12,6 @@ import (
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
-	"switchback/handlers"
 	"switchback/store"
 )
 
@@ -47,7 +46,7 @@ const (
 // under is the store that flow's is made of.
 func (b bug) under(s store.Store) store.Store {
 	switch b {
-	case countedTwice, workForgotten, remindersLost, entryLost, answerForAnew:
+	case countedTwice, workForgotten, remindersLost, entryLost, answerForAnew, neverOld:
 		return badCommits{s, b}
 	default:
 		return s
@@ -99,22 +98,12 @@ func (p *badReads) Write(ctx context.Context, k change.Key, want, was change.Val
 	return err
 }
 
-// claims is where due work is claimed.
-func (b bug) claims(t handlers.Timers) handlers.Timers {
+// lease is how long flow believes that a claim lasts.
+func (b bug) lease(d time.Duration) time.Duration {
 	if b == neverOld {
-		return badClaims{t}
+		return 1000 * time.Hour
 	}
-	return t
-}
-
-type badClaims struct{ handlers.Timers }
-
-func (t badClaims) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Claim, error) {
-	claims, err := t.Timers.Claim(ctx, lease, n)
-	for i := range claims {
-		claims[i].Leased = claims[i].Leased.Add(1000 * time.Hour)
-	}
-	return claims, err
+	return d
 }
 
 // late is a press on an old card as it comes in.
@@ -164,6 +153,11 @@ func (s badCommits) Commit(ctx context.Context, c store.Commit) (uint64, error) 
 	}
 	if s.bug == answerForAnew && c.Op != "" {
 		c.Nonce = store.NewNonce()
+	}
+	if s.bug == neverOld && c.Lease != nil && c.Lease.Extend > 0 {
+		l := *c.Lease
+		l.Extend = flow.ClaimFor
+		c.Lease = &l
 	}
 	if s.bug == entryLost && len(c.Audit) > 1 {
 		c.Audit = c.Audit[1:]

@@ -362,14 +362,7 @@ func (w *stage) answerAll() {
 		if len(open) == 0 {
 			return
 		}
-		for _, id := range sorted(open) {
-			for _, st := range open[id].r.Steps {
-				if question(st) != "" {
-					w.answer(id, st)
-				}
-			}
-		}
-		w.bringBack()
+		w.answerMost()
 	}
 	for id, h := range w.outages() {
 		w.breach("%s cannot be brought to an end: %s", id, states(h.r))

@@ -64,6 +64,8 @@ type stage struct {
 	again    []flow.Event // delivered before
 	homeless []flow.Event // not taken in: their platform sends them again
 	writes   int
+
+	reminders int // of deadlines, that people saw
 }
 
 // shown is a card as people see it now.
@@ -412,7 +414,14 @@ func (s chat) Send(_ context.Context, p flow.Post, to handlers.Target) (ref stri
 func losses() []string { return []string{"lost", "unanswered", "away", "gone"} }
 
 func (w *stage) show(id string, p flow.Post) {
-	if was, ok := w.screen[id]; ok {
+	was, ok := w.screen[id]
+	if outage, _, reminds := strings.Cut(p.Message, "/deadline/"); reminds && !ok {
+		w.reminders++
+		if o, _, err := w.kept().Outage(context.Background(), outage); err == nil && o.Value.Ended != nil && p.At.After(o.Value.Ended.At) {
+			w.fault("%s is reminded of, and ended at %v", outage, o.Value.Ended.At)
+		}
+	}
+	if ok {
 		for _, b := range was.card.Buttons {
 			w.old = append(w.old, oldButton{b.Action, p.Place, was.at})
 		}
@@ -460,9 +469,9 @@ func (w *stage) begin(i int) {
 	}
 	r.service = flow.New(flow.Config{
 		Store: w.bug.over(kept), Policy: w.bug.policy(townsfolk()), Playbook: tree.Builtin(), Tree: w.book, Platforms: platforms,
-		Directories: map[string]flow.Directory{"terminal": roster{w}}, Lease: w.lease,
+		Directories: map[string]flow.Directory{"terminal": roster{w}}, Lease: w.bug.lease(w.lease),
 	})
-	r.worker = &handlers.Worker{Timers: w.bug.claims(kept), Service: r.service, Lease: w.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": chat{r}})}
+	r.worker = &handlers.Worker{Timers: kept, Service: r.service, Lease: w.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": chat{r}})}
 }
 
 // restart begins anew what was killed. Where nothing ran any more, the store is opened anew.
