@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -47,6 +50,74 @@ func BenchmarkStartToPrompt(b *testing.B) {
 		memory = max(memory, resident(b, cmd.Process.Pid))
 		_ = in.Close()
 		_, _ = io.Copy(io.Discard, out)
+		if err := cmd.Wait(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(memory, "MiB")
+}
+
+// BenchmarkStartToReady starts the program as it is shipped, without symbols, until it answers: bot try until the bot
+// in it does, and bot serve, with a new folder, until /readyz does. How big the program is stands beside that, and what
+// it keeps in memory then.
+func BenchmarkStartToReady(b *testing.B) {
+	program := filepath.Join(b.TempDir(), "bot")
+	if out, err := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+		b.Fatalf("build: %v\n%s", err, out)
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("try", func(b *testing.B) {
+		startToReady(b, exec.Command(program, "try"), "/events?as=U0ANA", `"state":"up"`)
+	})
+	b.Run("serve", func(b *testing.B) {
+		b.Setenv("LISTEN_ADDR", "127.0.0.1:0")
+		b.Setenv("DATA_DIR", b.TempDir())
+		startToReady(b, exec.Command(program, "serve"), "/readyz", "")
+		b.ReportMetric(float64(info.Size())/1e6, "MB")
+	})
+}
+
+// startToReady measures until what a program answers at a path holds a text.
+func startToReady(b *testing.B, run *exec.Cmd, path, text string) {
+	b.Helper()
+	var memory float64 // MiB, the most
+	for b.Loop() {
+		cmd := exec.Command(run.Path, run.Args[1:]...)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		lines := bufio.NewReader(out)
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			b.Fatal(err)
+		}
+		resp, err := http.Get(regexp.MustCompile(`http://[0-9.:]+[0-9]`).FindString(line) + path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		said := bufio.NewReader(resp.Body)
+		for ready := resp.StatusCode == http.StatusOK && text == ""; !ready; {
+			part, err := said.ReadString('\n')
+			if err != nil {
+				b.Fatalf("%s = %d, without %q: %v", path, resp.StatusCode, text, err)
+			}
+			ready = strings.Contains(part, text)
+		}
+		b.StopTimer()
+		_ = resp.Body.Close()
+		memory = max(memory, resident(b, cmd.Process.Pid))
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			b.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, lines)
 		if err := cmd.Wait(); err != nil {
 			b.Fatal(err)
 		}
