@@ -375,6 +375,51 @@ func TestTryTour(t *testing.T) {
 	}
 }
 
+// What the tour leaves out: the Home tab, phones, the dialogs of Teams, and reminders.
+func TestTryElsewhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser takes its time")
+	}
+	b := open(t, playground(t))
+	b.presses("#channels", "Home tab")
+	b.shows("#log", "You may confirm a change")
+	b.presses("#log", "Report an outage")
+	b.presses("#channels", "Direct messages")
+	b.shows("#log", "What is affected?")
+
+	b.presses("#channels", "#voice")
+	b.shows("#calls li:first-child", "Press 1 to order")
+	b.types("/outage voice agents")
+	b.confirms("Send 1 number to voicemail", "Yes, do it")
+	b.shows("#calls li:first-child", "Then a voicemail")
+	b.shows("#calls li:last-child", "Then an agent")
+
+	b.presses("#teams-channels", "voice")
+	b.presses("#teams-log", "Hand over…")
+	b.until(`document.querySelector('#teams-form').open`)
+	b.passes("with a dialog of Teams")
+	b.until(`(document.querySelector('#teams-form input').focus(), document.activeElement.tagName === 'INPUT')`)
+	b.does(chromedp.KeyEvent("@sam"))
+	b.presses("#teams-form", "Ask them")
+	b.until(`!document.querySelector('#teams-form').open`)
+	b.until(`(document.querySelector('#me').value = 'U0SAM', document.querySelector('#me').dispatchEvent(new Event('change')), true)`)
+	b.presses("#teams-channels", "Chat with Switchback")
+	b.presses("#teams-log", "I look after it")
+	b.presses("#teams-channels", "voice")
+	b.shows("#teams-log", "@sam looks after it")
+
+	if os.Getenv("PROOF") != "" { // the first reminder comes after two minutes, a minute before the deadline
+		b.limit = 4 * time.Minute
+		b.presses("#teams-channels", "Chat with Switchback")
+		b.shows("#teams-log", "One hour more")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.console)+len(b.foreign) > 0 {
+		t.Errorf("the console says %q, and these were asked for elsewhere: %q", b.console, b.foreign)
+	}
+}
+
 // value is what an expression in JavaScript says.
 func (b *tab) value(expression string) string {
 	b.t.Helper()
