@@ -221,13 +221,14 @@ func (k *deadly) tenant(t *testing.T) (doc string, vars []string) {
 	ana, sam := k.teams.AddUser(teamstest.User{Name: "ana"}), k.teams.AddUser(teamstest.User{Name: "sam"})
 	k.teams.AddGroup(teamstest.Group{ID: teamsSupport, Name: "support", Kind: teamstest.Channel, Team: teamsSupport, Members: []string{ana.ID, sam.ID}})
 	c := k.teams.Config()
-	return strings.NewReplacer(
-			"slack: U0ANA,", "slack: U0ANA, teams: "+ana.Object+",", "slack: U0SAM,", "slack: U0SAM, teams: "+sam.Object+",",
-			"channels: [{slack: C0SUPPORT}]", `channels: [{slack: C0SUPPORT, teams: "`+teamsSupport+`"}]`,
-		).Replace(acme), []string{
-			"TEAMS_APP_ID=" + c.App, "TEAMS_APP_PASSWORD=" + c.Password, "TEAMS_TENANT_ID=" + c.Tenant,
-			"TEAMS_OPENID_URL=" + k.teams.OpenIDURL(), "TEAMS_TOKEN_URL=" + k.teams.TokenURL(), "TEAMS_SERVICE_HOSTS=" + k.teams.Host(),
-		}
+	doc = strings.NewReplacer(
+		"slack: U0ANA,", "slack: U0ANA, teams: "+ana.Object+",", "slack: U0SAM,", "slack: U0SAM, teams: "+sam.Object+",",
+		"channels: [{slack: C0SUPPORT}]", `channels: [{slack: C0SUPPORT, teams: "`+teamsSupport+`"}]`,
+	).Replace(acme)
+	return doc, []string{
+		"TEAMS_APP_ID=" + c.App, "TEAMS_APP_PASSWORD=" + c.Password, "TEAMS_TENANT_ID=" + c.Tenant,
+		"TEAMS_OPENID_URL=" + k.teams.OpenIDURL(), "TEAMS_TOKEN_URL=" + k.teams.TokenURL(), "TEAMS_SERVICE_HOSTS=" + k.teams.Host(),
+	}
 }
 
 // starts starts a bot; one that died of what happens at its start is started once more, as every platform does.
