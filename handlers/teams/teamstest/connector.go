@@ -49,11 +49,12 @@ type Fault struct {
 	Body   string // a part of what is sent
 	Status int
 	Code   string
-	After  int  // Retry-After in seconds; 0: no such header
-	Times  int  // 0: once
-	Done   bool // it does what it is asked, and answers so all the same
-	Drop   bool // the connection is cut in place of an answer
-	Hang   bool // there is no answer at all
+	To     string // Location; empty: no such header
+	After  int    // Retry-After in seconds; 0: no such header
+	Times  int    // 0: once
+	Done   bool   // it does what it is asked, and answers so all the same
+	Drop   bool   // the connection is cut in place of an answer
+	Hang   bool   // there is no answer at all
 }
 
 // Fail adds a fault.
@@ -109,6 +110,9 @@ func (t *Teams) fail(w http.ResponseWriter, r *http.Request, f Fault) {
 	}
 	if f.After > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.After))
+	}
+	if f.To != "" {
+		w.Header().Set("Location", f.To)
 	}
 	refuse(w, f.Status, f.Code, "as a fault says")
 }

@@ -63,6 +63,12 @@ func (t *Teams) adopt(a map[string]any) string {
 		}
 	}
 	object("conversation")["tenantId"] = t.config.Tenant
+	if id, _ := object("conversation")["id"].(string); id != "" {
+		bare, _, _ := strings.Cut(id, ";messageid=")
+		if _, known := t.Group(bare); !known {
+			t.AddGroup(Group{ID: bare, Name: bare, Kind: Channel})
+		}
+	}
 	object("channelData")["tenant"] = map[string]any{"id": t.config.Tenant}
 	a["channelId"] = "msteams"
 	id, _ := from["id"].(string)
@@ -134,6 +140,12 @@ func (t *Teams) backwardHere(w http.ResponseWriter, r *http.Request, path string
 			}
 		}
 		answer(w, http.StatusOK, map[string]any{"members": members})
+	case len(parts) > 2 && parts[len(parts)-3] == "teams": // all that it spoke in is an ordinary channel
+		channels := []any{}
+		for _, g := range t.groups {
+			channels = append(channels, map[string]any{"id": g.ID, "name": g.Name, "type": "standard"})
+		}
+		answer(w, http.StatusOK, map[string]any{"conversations": channels})
 	case len(parts) > 1 && parts[len(parts)-2] == "members":
 		u := t.user(parts[len(parts)-1])
 		if u == nil {
