@@ -56,7 +56,9 @@ func parts() []part {
 }
 
 // The README has the table.
-func TestReadmeParts(t *testing.T) { keepReadme(t, map[string]func(*testing.T) string{"parts": partTable}) }
+func TestReadmeParts(t *testing.T) {
+	keepReadme(t, map[string]func(*testing.T) string{"parts": partTable})
+}
 
 func partTable(*testing.T) string {
 	var rows [][]string
@@ -119,21 +121,25 @@ func (k *deadly) inTeams(t *testing.T) *story.World {
 }
 
 func withoutSlack(t *testing.T, list, change, restore cell) {
+	t.Helper()
 	k := newDeadly(t, true, true, deadAt{})
 	w := k.inTeams(t)
 	k.sets(toSlack, true)
 	ana, sam, support := w.Person("ana"), w.Person("sam"), w.Channel("support")
 	change(func(t *testing.T) {
+		t.Helper()
 		ana.Says("support", "@Switchback outage chat late")
 		ana.Alone("Web shop", "open → closed").Press("Close Web shop now")
 		support.Shows("Web shop", "done", "Restore…")
 		k.customersSee("closed", func(now string) bool { return strings.HasPrefix(now, `200 OK {"open":false`) })
 	})
 	list(func(t *testing.T) {
+		t.Helper()
 		ana.Says("", "outage status")
 		ana.Alone("1 open")
 	})
 	restore(func(t *testing.T) {
+		t.Helper()
 		support.Shows("Web shop", "Restore…").As(sam).Press("Restore…")
 		sam.Sees("Put everything back now").Press("Put everything back now")
 		support.Shows("open again")
@@ -146,6 +152,7 @@ func withoutSlack(t *testing.T, list, change, restore cell) {
 }
 
 func withoutTeams(t *testing.T, list, change, restore cell) {
+	t.Helper()
 	k := newDeadly(t, true, true, deadAt{})
 	w := k.inTeams(t)
 	k.teams.Away()
@@ -156,6 +163,7 @@ func withoutTeams(t *testing.T, list, change, restore cell) {
 		k.ana.Alone("1 open")
 	})
 	restore(func(t *testing.T) {
+		t.Helper()
 		k.slackRestores(home)
 		if os.Getenv("PROOF") != "" {
 			if err := k.teams.Back(); err != nil {
@@ -167,6 +175,7 @@ func withoutTeams(t *testing.T, list, change, restore cell) {
 }
 
 func withoutStore(t *testing.T, list, change, restore cell) {
+	t.Helper()
 	k := newDeadly(t, true, false, deadAt{})
 	change(func(*testing.T) {
 		k.redis.Kill()
@@ -184,6 +193,7 @@ func withoutStore(t *testing.T, list, change, restore cell) {
 		k.ana.Alone("I cannot remember for you right now", "What was there before")
 	})
 	restore(func(t *testing.T) {
+		t.Helper()
 		home.As(k.sam).Press("Restore…")
 		k.sam.Alone("I cannot remember for you right now", "bot restore")
 		file := filepath.Join(t.TempDir(), "before.txt")
@@ -202,6 +212,7 @@ func withoutStore(t *testing.T, list, change, restore cell) {
 }
 
 func withoutPage(t *testing.T, list, change, restore cell) {
+	t.Helper()
 	k := newDeadly(t, true, false, deadAt{}, toPage)
 	var home *slackstory.Message
 	change(func(*testing.T) { home = k.slackCloses() })
@@ -213,6 +224,7 @@ func withoutPage(t *testing.T, list, change, restore cell) {
 }
 
 func withoutOne(t *testing.T, list, change, restore cell) {
+	t.Helper()
 	k := newDeadly(t, true, false, deadAt{})
 	k.bots[0].kill()
 	k.bots = k.bots[1:]
@@ -229,6 +241,7 @@ func withoutOne(t *testing.T, list, change, restore cell) {
 
 // withoutPlatform is played on the practice company, which the bot sets by its API.
 func withoutPlatform(t *testing.T, list, change, restore cell) {
+	t.Helper()
 	w := newTown(t, storetest.Redis(t))
 	p := w.begin(false)
 	defer p.ends()
@@ -264,6 +277,7 @@ func withoutPlatform(t *testing.T, list, change, restore cell) {
 		sees("1 open")
 	})
 	restore(func(t *testing.T) {
+		t.Helper()
 		yes := w.restore(p, "ana")
 		sees("cannot be read now")
 		p.does(yes)
