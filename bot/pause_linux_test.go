@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -132,10 +133,11 @@ func TestPausedInTheMiddle(t *testing.T) {
 			"change":  func(w *town) string { return w.pausedChange(5, true) },
 			"restore": func(w *town) string { return w.pausedRestore(1, true) },
 		} {
+			start := time.Now()
 			if wrong := play(newTown(t, url)); wrong == "" {
 				t.Errorf("%s: nothing noticed the bug", name)
 			} else {
-				t.Logf("%s: %s", name, wrong)
+				t.Logf("planted: a %s by a claim whose age is not looked at | TestPausedInTheMiddle | 1 pause | %v", name, time.Since(start).Round(time.Millisecond))
 			}
 		}
 	})

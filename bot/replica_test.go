@@ -42,6 +42,8 @@ type replica struct {
 	Screen   string // URL of the chat platform
 	Lease    time.Duration
 	NeverOld bool // planted: the clock of the lease is not looked at
+	Takes    bool // it says when an event is taken in
+	TooSoon  bool // planted: it says so before
 }
 
 // shortLease is a store that extends leases by less than it is told, so that whoever has one takes it for younger than it
@@ -120,10 +122,16 @@ func runReplica(ctx context.Context, in io.Reader, out io.Writer) error {
 	go func() {
 		for e := range events {
 			go func() {
+				if r.TooSoon {
+					say("taken " + e.ID)
+				}
 				done, err := service.Accept(ctx, e)
 				if err != nil {
 					say(fmt.Sprint("refused ", e.ID, " ", err))
 					return
+				}
+				if r.Takes {
+					say("taken " + e.ID)
 				}
 				<-done
 				say("decided " + e.ID)
@@ -198,7 +206,13 @@ type town struct {
 // begin starts a replica.
 func (w *town) begin(neverOld bool) *process {
 	w.t.Helper()
-	data, err := json.Marshal(replica{Redis: w.redis, Prefix: w.prefix, Company: w.http.URL, Screen: w.http.URL + "/screen", Lease: w.lease, NeverOld: neverOld})
+	return w.beginAs(replica{NeverOld: neverOld})
+}
+
+func (w *town) beginAs(r replica) *process {
+	w.t.Helper()
+	r.Redis, r.Prefix, r.Company, r.Screen, r.Lease = w.redis, w.prefix, w.http.URL, w.http.URL+"/screen", w.lease
+	data, err := json.Marshal(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
