@@ -131,12 +131,12 @@ func (o organisation) targets() []flags.Target {
 	var out []flags.Target
 	for _, a := range o.Gladly.Apps {
 		if a.Way == change.Flag {
-			out = append(out, flags.Target{Kind: flags.Chat, ID: a.ID, Label: a.Name, Message: a.Outage, Origins: a.PageOrigins()})
+			out = append(out, flags.Target{Kind: flags.Chat, ID: a.ID, Label: a.Label(), Message: a.Outage, Origins: a.PageOrigins()})
 		}
 	}
 	for _, n := range o.Gladly.Numbers {
 		if n.Way == change.Flag {
-			out = append(out, flags.Target{Kind: flags.Voice, ID: n.Number, Label: n.Number + " " + n.Name})
+			out = append(out, flags.Target{Kind: flags.Voice, ID: n.Number, Label: n.Label()})
 		}
 	}
 	return out

@@ -14,6 +14,7 @@ import (
 	"switchback/handlers"
 	"switchback/handlers/slack/slacktest"
 	"switchback/handlers/slack/slacktest/story"
+	"switchback/store"
 )
 
 // night is a workspace with the people of acme, and a bot that serves it: real HTTP, real signatures, a real store.
@@ -26,6 +27,7 @@ type slackNight struct {
 	url   string
 	edit  func(*organisation)
 	quiet bool // nothing is logged
+	store store.Store
 
 	ana, sam, kim, lee *story.Person
 	support            *story.Channel
@@ -105,6 +107,7 @@ func (n *slackNight) start() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	n.store = st
 	log := zerolog.New(zerolog.NewTestWriter(n.t))
 	if n.quiet {
 		log = zerolog.Nop()

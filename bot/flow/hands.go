@@ -575,7 +575,11 @@ func (s *stepping) askToTry() {
 			continue
 		}
 		s.o.Told.Looks = append(slices.Clone(s.o.Told.Looks), name)
-		s.post(name, s.thread(), s.checkCard(k.first, check, "Look at it as a customer does, on a page that you load anew. It is kept with the outage."))
+		text := "Look at it as a customer does. It is kept with the outage."
+		if k.first.Action == change.CloseChat {
+			text = "Look at it as a customer does, on a page that you load anew. It is kept with the outage."
+		}
+		s.post(name, s.thread(), s.checkCard(k.first, check, text))
 	}
 }
 

@@ -122,8 +122,8 @@ func (a App) check(others []App, add func(key, format string, args ...any)) {
 	}
 	if slices.ContainsFunc(others, func(b App) bool { return b.ID == a.ID }) {
 		add("id", "%s stands here twice", a.ID)
-	} else if slices.ContainsFunc(others, func(b App) bool { return b.label() == a.label() }) {
-		add("name", "two Glad Apps are called %q; nobody could tell their pages apart", a.label())
+	} else if slices.ContainsFunc(others, func(b App) bool { return b.Label() == a.Label() }) {
+		add("name", "two Glad Apps are called %q; nobody could tell their pages apart", a.Label())
 	}
 	if a.Message != nil && *a.Message == a.outageMessage() {
 		add("message", "this is the message for an outage; write the one of peace time")
@@ -173,7 +173,8 @@ func checkWay(w change.Way, add func(key, format string, args ...any)) {
 	add("way", "want guided or flag, got %q", w)
 }
 
-func (n Number) label() string { return strings.TrimSpace(spaced(n.Number) + " " + n.Name) }
+// Label is the number and its name, as people read them.
+func (n Number) Label() string { return strings.TrimSpace(spaced(n.Number) + " " + n.Name) }
 
 func (n Number) outageIVR() string {
 	if n.Voicemail == "" {
@@ -182,7 +183,8 @@ func (n Number) outageIVR() string {
 	return n.Voicemail
 }
 
-func (a App) label() string {
+// Label is the app's name, or its id where it has none.
+func (a App) Label() string {
 	if a.Name == "" {
 		return a.ID
 	}
@@ -199,7 +201,7 @@ func (a App) outageMessage() string {
 // site is where a customer looks.
 func (a App) site() string {
 	if a.Site == "" {
-		return "the web site of " + a.label()
+		return "the web site of " + a.Label()
 	}
 	return a.Site
 }

@@ -84,12 +84,12 @@ func (p *Platform) settings() []setting {
 	}
 	for _, n := range p.org.Numbers {
 		add(setting{number: n, Resource: change.Resource{
-			Key: ivrKey(n.Number), Action: change.PhonesToVoicemail, Target: n.Number, Label: n.label(), Name: "Initial IVR",
+			Key: ivrKey(n.Number), Action: change.PhonesToVoicemail, Target: n.Number, Label: n.Label(), Name: "Initial IVR",
 			Way: change.Guided, Known: known(n.IVR), Instead: n.Way == change.Flag,
 		}})
 	}
 	for _, a := range p.org.Apps {
-		of := change.Resource{Action: change.CloseChat, Target: a.ID, Label: a.label(), Way: change.Guided, Instead: a.Way == change.Flag}
+		of := change.Resource{Action: change.CloseChat, Target: a.ID, Label: a.Label(), Way: change.Guided, Instead: a.Way == change.Flag}
 		for _, d := range change.Weekdays() {
 			of.Key, of.Name, of.Known = hoursKey(a.ID, d), d.Title(), nil
 			if h, ok := a.Hours[d]; ok {
