@@ -403,6 +403,7 @@ func TestTryElsewhere(t *testing.T) {
 	b.presses("#teams-form", "Ask them")
 	b.until(`!document.querySelector('#teams-form').open`)
 	b.until(`(document.querySelector('#me').value = 'U0SAM', document.querySelector('#me').dispatchEvent(new Event('change')), true)`)
+	b.until(`!document.querySelector('#log').innerText.includes('only you see this')`) // what ana alone saw is gone
 	b.presses("#teams-channels", "Chat with Switchback")
 	b.presses("#teams-log", "I look after it")
 	b.presses("#teams-channels", "voice")
