@@ -92,23 +92,36 @@ func (w *stage) kept() store.Flow { return store.Flow{Store: w.file} }
 // outages are those that are open, with their records.
 func (w *stage) outages() map[string]held {
 	out := map[string]held{}
-	open, err := w.kept().Open(context.Background())
+	names, err := w.file.List(context.Background(), "open:")
 	if err != nil {
 		w.breach("open: %v", err)
 	}
-	for _, o := range open {
-		_, r, err := w.kept().Outage(context.Background(), o.ID)
+	for _, name := range names {
+		id := strings.TrimPrefix(name, "open:")
+		docs, err := w.file.Get(context.Background(), "outage:"+id, "change:"+id)
 		if err != nil {
-			w.breach("%s: %v", o.ID, err)
+			w.breach("%s: %v", id, err)
+			continue
 		}
-		out[o.ID] = held{o, r.Value}
+		w.look.Lock()
+		h := w.decoded[id]
+		if v := [2]uint64{docs[0].Version, docs[1].Version}; h.versions != v {
+			h = held{versions: v}
+			if err := errors.Join(json.Unmarshal(docs[0].Data, &h.o), json.Unmarshal([]byte(cmp.Or(string(docs[1].Data), "{}")), &h.r)); err != nil {
+				w.breach("%s: %v", id, err)
+			}
+			w.decoded[id] = h
+		}
+		w.look.Unlock()
+		out[id] = h
 	}
 	return out
 }
 
 type held struct {
-	o flow.Outage
-	r change.Record
+	o        flow.Outage
+	r        change.Record
+	versions [2]uint64
 }
 
 // step is what is on record of a setting that an outage holds.

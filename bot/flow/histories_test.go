@@ -153,7 +153,7 @@ func (h history) stage(t *testing.T, b bug, open func() store.Store) *stage {
 	time.Sleep(time.Until(start))
 	w := &stage{
 		t: t, bug: b, open: open, file: open(), book: playbook(), replicas: make([]*replica, h.Replicas),
-		screen: map[string]shown{}, timers: map[string]time.Time{}, asked: map[string]bool{}, mute: map[string]bool{}, excused: map[string]bool{}, taken: map[string]bool{}, repeats: map[string]bool{}, before: map[string]string{},
+		screen: map[string]shown{}, timers: map[string]time.Time{}, asked: map[string]bool{}, mute: map[string]bool{}, excused: map[string]bool{}, taken: map[string]bool{}, repeats: map[string]bool{}, decoded: map[string]held{}, before: map[string]string{},
 		peace: map[change.Key][]string{}, typed: map[change.Key][]string{}, touched: map[change.Key]time.Time{},
 		edited: map[change.Key]time.Time{}, landed: map[change.Key]time.Time{}, states: map[string]change.State{}, gone: map[string]bool{},
 	}

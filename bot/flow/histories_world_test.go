@@ -66,6 +66,9 @@ type stage struct {
 	writes   int
 
 	reminders int // of deadlines, that people saw
+
+	look    sync.Mutex // guards decoded
+	decoded map[string]held
 }
 
 // shown is a card as people see it now.
