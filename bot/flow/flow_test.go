@@ -216,6 +216,18 @@ func TestPressesThatDoNotCount(t *testing.T) {
 	}
 }
 
+// Contract 8: what somebody else set is neither closed nor open again, as far as the bot knows.
+func TestTheHeadlineOfWhatSomebodyElseSet(t *testing.T) {
+	in(t, func(n *night) {
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		n.shop.settings["shop/two/hours"] = "10:00-12:00"
+		n.types("ana", "restore")
+		n.presses("ana", n.button("Put everything back"), nil)
+		n.shows("One open again · Two NOT KNOWN YET, open or closed")
+	})
+}
+
 // Two people confirm the same at the same moment: one change, and the other is told by whom.
 func TestTwoConfirmAtOnce(t *testing.T) {
 	in(t, func(n *night) {

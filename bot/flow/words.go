@@ -192,6 +192,8 @@ func stepTruth(st change.Step) string {
 		return "%s left as it is"
 	case st.Tries > 0 && st.State != change.Recorded: // no clear answer: it may have taken effect
 		return w.unknown
+	case st.Back && (st.State == change.Unknown || st.State == change.Conflict && st.Now != nil && !st.Now.Equal(st.Want)):
+		return w.unknown // nobody has looked yet, or it shows what somebody else set
 	case st.State == change.Restored:
 		return w.back
 	case st.State == change.IsSet, st.State == change.Adopted, st.Back:
