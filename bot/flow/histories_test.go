@@ -64,6 +64,7 @@ func companies() []func(w *stage) {
 			w.org.Numbers, w.org.Apps = []sim.Number{orders}, []sim.App{shop}
 			w.guided = map[string]bool{orders.Number: true}
 		},
+		func(w *stage) { w.org.Apps, w.guided = []sim.App{shop, help}, map[string]bool{"help": true} },
 	}
 }
 
