@@ -3,6 +3,8 @@ package flow
 import (
 	"testing"
 	"time"
+
+	"switchback/bot/change"
 )
 
 func TestOpenBetween(t *testing.T) {
@@ -59,6 +61,24 @@ func TestSilent(t *testing.T) {
 	} {
 		if got := p.silent(test.asked, now); got != test.want {
 			t.Errorf("%s: silent = %v, want %v", name, got, test.want)
+		}
+	}
+}
+
+// R13, R16: what a field gives back is the known value, byte for byte, though its line ends or the space around it were
+// lost on the way; another message is never taken for it.
+func TestWhatAFieldGivesBack(t *testing.T) {
+	v := func(s string) change.Value { return change.Value{Raw: []byte(s), Text: s} }
+	const message = "We're closed.\r\nSee <b>help.example.com</b> & write to us, or call, or come by some day. \n"
+	g := change.Guide{Choices: []change.Value{v(message), v("Main menu"), {Text: "Blank"}}}
+	for text, want := range map[string]string{
+		message: message,
+		"We're closed.\nSee <b>help.example.com</b> & write to us, or call, or come by some day.": message,
+		"we're closed.\nSee <b>help.example.com</b> & write to us, or call, or come by some day.": "we're closed.\nSee <b>help.example.com</b> & write to us, or call, or come by some day.",
+		" main menu": "Main menu", "Main  menu": "Main  menu", "blank": "", "Snow day ": "Snow day ",
+	} {
+		if got := string(valueOf(g, text).Raw); got != want {
+			t.Errorf("%q is taken for %q, want %q", text, got, want)
 		}
 	}
 }

@@ -91,15 +91,26 @@ func valueInput(st change.Step, now string) card.Input {
 	return card.Input{ID: string(st.Key), Kind: kind, Label: card.Shorten(stepName(st), card.MaxLabel), Value: now, Optional: true}
 }
 
-// valueOf reads what a person typed: one of the choices in their words, else the words as they are.
+// valueOf reads what a person typed: one of the choices in their words, else the words as they are. A field may give a
+// long text back with other line ends, or without the space around it; that is the same text all the same. Names may be
+// typed in small letters.
 func valueOf(g change.Guide, text string) change.Value {
+	bare := func(s string) string { return strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n")) }
 	for _, v := range g.Choices {
-		if strings.EqualFold(strings.TrimSpace(text), v.Text) {
+		if bare(text) == bare(v.Text) {
+			return v
+		}
+	}
+	for _, v := range g.Choices {
+		if strings.EqualFold(bare(text), v.Text) && len(v.Text) <= longName {
 			return v
 		}
 	}
 	return change.Value{Raw: []byte(text), Text: plain(text)}
 }
+
+// longName is the longest text, in bytes, that is taken for a name and not for a message.
+const longName = 60
 
 // unnamed are the steps that had the outage's value before us, and of which nobody has said yet what was there before.
 func unnamed(r change.Record) []change.Step {
