@@ -341,6 +341,10 @@ func (n *night) outage(w way, twice bool) error {
 			n.shop.settings["shop/two/hours"] = a.clicks
 		}
 		press := flow.Press{Action: action}
+		if a.says != "" {
+			press.Action.Verb += "-send"
+			press.Fields = map[string]string{"shop/two/hours": a.says}
+		}
 		if err := n.surely(n.event(fmt.Sprintf("e%d", i+1), a.who, press)); err != nil {
 			return err
 		}
