@@ -556,11 +556,15 @@ func homeCard(p Policy, o Outage, r change.Record) card.Card {
 	c.Facts = facts(r.Steps, func(st change.Step) card.Fact {
 		f := stepFact(st)
 		if a, flag := o.asked[st.Key]; flag && st.State == change.IsSet {
+			who := "its page"
+			if st.Action == change.PhonesToVoicemail {
+				who = "its phone menu"
+			}
 			if f.Note += "; "; o.Drill {
-				f.Note += "in a drill its page is taken to ask"
+				f.Note += "in a drill " + who + " is taken to ask"
 				return f
 			}
-			f.Note += askedWord(a, st.At, o.now)
+			f.Note += askedWord(who, a, st.At, o.now)
 		}
 		return f
 	})
@@ -666,20 +670,20 @@ func stepFact(st change.Step) card.Fact {
 }
 
 // askedWord is the proof that a flag reaches customers, or that it does not.
-func askedWord(a Asked, set, now time.Time) string {
+func askedWord(who string, a Asked, set, now time.Time) string {
 	switch {
 	case a.Unknown:
-		return "whether its page asks is not known now"
+		return "whether " + who + " asks is not known now"
 	case a.Last.IsZero():
-		return "its page has never asked"
+		return who + " has never asked"
 	case !a.Last.After(set):
-		return "its page has not asked since, last " + card.Day(a.Last)
+		return who + " has not asked since, last " + card.Day(a.Last)
 	}
 	times := strconv.Itoa(a.In5Min) + " times"
 	if a.In5Min == 1 {
 		times = "once"
 	}
-	return fmt.Sprintf("its page asked %s in 5 min, last %d s ago", times, int(now.Sub(a.Last).Seconds()))
+	return fmt.Sprintf("%s asked %s in 5 min, last %d s ago", who, times, int(now.Sub(a.Last).Seconds()))
 }
 
 func waited(r change.Record) string {
