@@ -332,7 +332,7 @@ func TestRandomHistoriesFindPlantedBugs(t *testing.T) {
 	if os.Getenv("PROOF") == "" {
 		t.Skip("for the long run (PROOF=1)")
 	}
-	const most = 10_000
+	const most = 20_000
 	for _, b := range []bug{
 		countedTwice, alwaysFresh, lateAccepted, anyRole, baselineLate, noLock, noCopy, workForgotten, remindersLost, outcomeGuessed,
 		oldReading, noIntent, beforeIsOurs, questionLost, entryLost, neverOld, lockKept, answerForAnew,
