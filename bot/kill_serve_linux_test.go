@@ -160,7 +160,7 @@ func newDeadly(t *testing.T, inRedis, withTeams bool, at deadAt, away ...string)
 	bots := 1
 	if inRedis {
 		bots = 2
-		k.redis = storetest.StartRedis(t, "--appendfsync", "always")
+		k.redis = storetest.StartRedisAt(t, storetest.Loopback(t), "--appendfsync", "always")
 	}
 	doc, more := acme, []string(nil)
 	if withTeams {
@@ -187,8 +187,7 @@ func newDeadly(t *testing.T, inRedis, withTeams bool, at deadAt, away ...string)
 		} else {
 			vars = append(vars, "DATA_DIR="+dir)
 		}
-		// An address of the loopback from which nobody calls, so that the port is still free after a kill.
-		first := k.starts(append(slices.Clone(vars), "LISTEN_ADDR=127.0.0.2:0"))
+		first := k.starts(append(slices.Clone(vars), "LISTEN_ADDR="+storetest.Loopback(t)+":0"))
 		k.vars = append(k.vars, append(vars, "LISTEN_ADDR="+strings.TrimPrefix(first.url, "http://")))
 		k.mu.Lock()
 		k.bots = append(k.bots, first)

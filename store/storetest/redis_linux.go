@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"bufio"
+	"fmt"
+	"hash/fnv"
 	"io"
 	"net"
 	"os"
@@ -24,18 +26,24 @@ type Server struct {
 // test is skipped, or fails where it must be there.
 func StartRedis(tb testing.TB, args ...string) *Server {
 	tb.Helper()
+	return StartRedisAt(tb, "127.0.0.1", args...)
+}
+
+// StartRedisAt starts one at this address.
+func StartRedisAt(tb testing.TB, host string, args ...string) *Server {
+	tb.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
 			tb.Fatal("redis-server is missing (apt-get install redis-server)")
 		}
 		tb.Skip("redis-server is missing (apt-get install redis-server): nothing is tested on Redis")
 	}
-	addr := FreeAddr(tb)
+	addr := freeAddr(tb, host)
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return Serve(tb, addr, append([]string{"--port", port, "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "", "--dir", tb.TempDir(), "--logfile", "log"}, args...)...)
+	return Serve(tb, addr, append([]string{"--port", port, "--bind", host, "--appendonly", "yes", "--save", "", "--dir", tb.TempDir(), "--logfile", "log"}, args...)...)
 }
 
 // Serve runs redis-server with these arguments, which make it listen on addr.
@@ -50,12 +58,27 @@ func Serve(tb testing.TB, addr string, args ...string) *Server {
 // FreeAddr is a port of the loopback on which nobody listens.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+	return freeAddr(tb, "127.0.0.1")
+}
+
+func freeAddr(tb testing.TB, host string) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", host+":0") //nolint:noctx // at once
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
+}
+
+// Loopback is an address of the loopback that nobody else has: what is killed there and comes back finds its port free,
+// where many tests run at once.
+func Loopback(tb testing.TB) string {
+	tb.Helper()
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, tb.TempDir())
+	n := h.Sum32()
+	return fmt.Sprintf("127.%d.%d.%d", 1+n>>16%250, 1+n>>8%250, 1+n%250)
 }
 
 // Start starts the server again, from now on with these arguments too, and returns when it has loaded its data.
