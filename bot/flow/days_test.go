@@ -26,8 +26,11 @@ func changes() map[string]time.Time {
 // that is over. The gate has 6 days.
 func TestSixtyDays(t *testing.T) {
 	days, restarts := 6, 10
-	if os.Getenv("PROOF") != "" {
+	switch {
+	case os.Getenv("PROOF") != "":
 		days, restarts = 60, 100
+	case testing.Short(): // with the race detector
+		days, restarts = 2, 4
 	}
 	for name, change := range changes() {
 		t.Run(name, func(t *testing.T) {
