@@ -50,13 +50,13 @@ func (r *room) Find(_ context.Context, p flow.Post, _ handlers.Target) (string, 
 // shows its newest version at the end.
 func testTwoProcesses(t *testing.T, open func() store.Store) {
 	t.Helper()
-	if wrong := twoProcesses(t, 20, 100, open); wrong != "" {
+	if wrong := twoProcesses(t, 0, 20, 100, open); wrong != "" {
 		t.Error(wrong)
 	}
 }
 
 // twoProcesses plays it, and says what is wrong in the end.
-func twoProcesses(t *testing.T, lanes, each int, open func() store.Store) (wrong string) {
+func twoProcesses(t *testing.T, lease time.Duration, lanes, each int, open func() store.Store) (wrong string) {
 	t.Helper()
 	r := newRoom()
 	ctx, stop := context.WithCancel(t.Context())
@@ -65,7 +65,7 @@ func twoProcesses(t *testing.T, lanes, each int, open func() store.Store) (wrong
 	var running sync.WaitGroup
 	for range 2 {
 		kept := store.Flow{Store: open()}
-		w := &handlers.Worker{Timers: kept, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"chat": r})}
+		w := &handlers.Worker{Lease: lease, Timers: kept, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"chat": r})}
 		workers = append(workers, w)
 		running.Go(func() {
 			if err := w.Run(ctx); err != nil {
@@ -149,7 +149,7 @@ func TestPlantedInTheOutbox(t *testing.T) {
 	defer file.Close()
 	start := time.Now()
 	for round := range 20 {
-		if twoProcesses(t, 10, 20, func() store.Store { return laneless{file} }) != "" {
+		if twoProcesses(t, time.Second, 10, 20, func() store.Store { return laneless{file} }) != "" {
 			t.Logf("planted: the outbox sends in a lane that somebody else has | TestTwoProcesses | round %d | %v", round+1, time.Since(start).Round(time.Millisecond))
 			return
 		}
