@@ -272,3 +272,42 @@ func TestChatAtGladlysScreens(t *testing.T) {
 		t.Errorf("Help centre's page after the night (-before +after):\n%s", diff)
 	}
 }
+
+// Night 3 at Gladly's own screens: nobody can log in while clicks wait. What asks the bot protects customers all the same,
+// no card asks for a click meanwhile, and when somebody can log in again everything is put back.
+func TestNobodyCanLogInAtGladlysScreens(t *testing.T) {
+	t.Parallel()
+	s := atTheScreens(t)
+	if err := errors.Join(
+		s.admin("ana").CreateIVR(gladlytest.IVR{Name: "Voicemail Only", Says: "Thanks for contacting us!", Voicemail: true}),
+		s.admin("ana").PublishIVR("Voicemail Only", "new voicemail only message"),
+	); err != nil {
+		t.Fatal(err)
+	}
+	s.sam.Types("#support", "/outage voice agents")
+	s.sam.Sees("Orders", "Returns").Press("Send 1 number to voicemail now, then show me the clicks for 1 number")
+	voice := s.support.Shows("VOICE", "Restore…")
+	s.hears(orders, true)
+
+	s.gladly.NobodyCanLogIn(true)
+	s.kim.Types("#support", "/outage everything")
+	s.kim.Sees("Web shop").Press("Close Web shop now")
+	login := s.support.Shows("LOGIN", "Restore…")
+	s.visits(false)
+	board := voice.Thread().Shows("Nobody can log in to Gladly right now, so this waits. Do not try to click.")
+	if strings.Contains(board.String(), "I click") {
+		t.Errorf("a card asks for a click:\n%s", board)
+	}
+
+	s.gladly.NobodyCanLogIn(false)
+	login.As(s.kim).Press("Restore…")
+	login.Thread().Shows("Put everything back now").As(s.kim).Press("Put everything back now")
+	s.visits(true)
+	s.kim.Types("#support", "/outage restore "+s.id(voice))
+	voice.Thread().Shows("Put everything back now").As(s.kim).Press("Put everything back now")
+	s.hears(orders, false)
+	voice.Shows("Returns as before", "Restored") // nobody was sent to click
+	if got := s.shows(returnsIVR); got != "Snow day" {
+		t.Errorf("Returns shows %q", got)
+	}
+}
