@@ -41,6 +41,8 @@ type Policy struct {
 	NotYet           config.Duration   `yaml:"not_yet" jsonschema_description:"After how long 'Not yet' asks again (default 15m)."`
 	AskThreadAfter   config.Duration   `yaml:"ask_thread_after" jsonschema_description:"After how long without an answer a question goes to the thread (default 10m)."`
 	EndUnconfirmedAt config.Duration   `yaml:"end_unconfirmed_after" jsonschema_description:"After how long without any answer a wait is ended as not confirmed (default 24h)."`
+
+	zone *time.Location // of Zone; nil until WithDefaults
 }
 
 // Someone is one person and their accounts. Two accounts of one entry are one person.
@@ -122,6 +124,7 @@ func (p Policy) WithDefaults() Policy {
 			*d = config.Duration(v)
 		}
 	}
+	p.zone = p.Location()
 	set(&p.Deadline, 4*time.Hour)
 	set(&p.NotYet, 15*time.Minute)
 	set(&p.AskThreadAfter, 10*time.Minute)
@@ -370,8 +373,12 @@ func (p Policy) Named(name, platform string) (Person, bool) {
 	return Person{}, false
 }
 
-// Location is the organisation's time zone.
+// Location is the organisation's time zone. A policy with its defaults has it in memory: to read it for each decision
+// would be to ask the disk.
 func (p Policy) Location() *time.Location {
+	if p.zone != nil {
+		return p.zone
+	}
 	zone, err := time.LoadLocation(p.Zone)
 	if err != nil {
 		return time.UTC
