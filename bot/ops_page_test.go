@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"switchback/handlers/slack/slacktest"
+	"switchback/store"
 )
 
 // R58: what is open can be read without any chat, by a link or with the password, while it is open and by nobody else.
@@ -68,11 +69,35 @@ func TestPageWithoutChat(t *testing.T) {
 	if code, body := get("https://bot.example.com/ops", "correct horse battery"); code != http.StatusOK || !strings.Contains(body, "1 open outage") {
 		t.Errorf("the bookmark gives %d:\n%s", code, body)
 	}
-
 	n.ana.Types("#support", "/outage restore")
 	n.support.Thread("Web shop").Shows("Put everything back now").As(n.ana).Press("Put everything back now")
 	n.support.Shows("open again", "Restored")
 	if code, _ := get(link, ""); code != http.StatusNotFound {
 		t.Errorf("when the outage is over its link gives %d", code)
+	}
+
+	broken(t, n.env.DataDir)
+	if code, body := get("https://bot.example.com/ops", "correct horse battery"); code != http.StatusOK ||
+		!strings.Contains(body, "2 open outages") || strings.Count(body, "SMS – ") < 2 || !strings.Contains(body, "CANNOT BE READ here") {
+		t.Errorf("beside what cannot be read the bookmark gives %d:\n%s", code, body)
+	}
+}
+
+// broken puts two outages into the store: the settings of one cannot be read, those of the other a newer version wrote.
+func broken(t *testing.T, dir string) {
+	t.Helper()
+	st, err := store.OpenOrDial(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	for id, record := range map[string]string{"sms-broken": "{", "sms-newer": `{"schema":99}`} {
+		var c store.Commit
+		for key, data := range map[string]string{"open:" + id: "{}", "outage:" + id: `{"id":"` + id + `","channel":"sms"}`, "change:" + id: record} {
+			c.Checks, c.Puts = append(c.Checks, store.Check{Key: key}), append(c.Puts, store.Put{Key: key, Data: []byte(data)})
+		}
+		if _, err := st.Commit(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -2,8 +2,11 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"switchback/bot/card"
 	"switchback/bot/change"
@@ -43,7 +46,14 @@ func (s *Service) Sheets(ctx context.Context) ([]Sheet, error) {
 	var out []Sheet
 	for _, o := range open {
 		doc, r, err := s.store.Outage(ctx, o.ID)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrUnreadable): // one that cannot be read must not hide the others
+			zerolog.Ctx(ctx).Error().Err(err).Str("outage", o.ID).Msg("its settings are not on the page")
+			out = append(out, Sheet{ID: o.ID, Drill: o.Drill, Title: capital(o.Channel) + " – " + o.Leaf.Title, Text: []string{
+				"What it changed CANNOT BE READ here. The values from before are in the outage's thread, as a copy.",
+			}})
+			continue
+		case err != nil && !errors.Is(err, ErrNewer): // what a newer version wrote may be looked at
 			return nil, fmt.Errorf("sheets: %w", err)
 		}
 		if o = doc.Value; o.Ended != nil { // meanwhile
@@ -90,6 +100,9 @@ func (s *Service) sheetRow(st change.Step) SheetRow {
 		row.From = "read by the bot"
 	}
 	row.From += s.spoken(", " + card.Day(st.Before.At))
+	if st.Doubt && st.Open() && st.Known != nil {
+		row.From += "; known from before is " + quoted(*st.Known) + ", and nobody said yet which should come back"
+	}
 	if p, err := s.every.For(st.Key); err == nil && st.Way == change.Guided {
 		g := p.Guide(st.Key, st.Before.Value)
 		row.Path, row.Click = g.Path, g.Click
