@@ -41,6 +41,11 @@ func drillRules() []rule {
 			[]string{"You are not one of the responders"},
 		},
 		{
+			"R51 nothing is chosen in Gladly in place of a blank setting", strings.ReplaceAll(strings.Replace(practised, "Snow day", "Blank", 1), "> ", "> @lee ") + "> @lee /outage restore\n> @lee 1\n> @lee 1\n> @lee 3.1\n> @lee 1\n",
+			[]string{"Clear Initial IVR, so that it is blank", "The drill is over"},
+			[]string{"Gladly will not clear it"},
+		},
+		{
 			"R52 a drill is shown to its starter alone, who alone is reminded, and ends by itself", "@ 2026-11-25T18:00:00Z\n> /outage drill chat late\n> 1\n> 1\n~ 3h50m\n~ 30m\n> /outage status\n",
 			[]string{"Everything else is in your own messages", "DRILL – CHAT – Web shop CLOSED", "~ 3h50m", "DRILL", "I ask at 17:00 whether it can be restored", "The drill is over: it was 4 h old", "> /outage status", "Nothing is open"},
 			[]string{"In #", "To @sam"},

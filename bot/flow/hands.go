@@ -269,7 +269,7 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 			c.Notes = append(c.Notes, "To copy, "+stepName(st)+": "+lengthOf(w)+", begins “"+card.Shorten(firstLine(plain(w)), 200)+"”. Compare after you put it in.")
 		}
 	}
-	if slices.ContainsFunc(click, toBlank) {
+	if !s.o.Drill && slices.ContainsFunc(click, toBlank) { // a drill chooses nothing in Gladly
 		out = append([]card.Button{s.handButton("instead", screen, "Gladly will not clear it…", card.Plain, true)}, out...)
 	}
 	if words {
@@ -439,10 +439,15 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 			}
 		}
 		s.clicking(screen)
-	case "instead":
-		s.askInstead(screen, mine)
-	case "instead-send":
-		s.instead(screen, mine, fields)
+	case "instead", "instead-send":
+		switch {
+		case s.o.Drill: // it leaves nothing behind
+			s.tell(card.Card{Title: "This is a drill: nothing is chosen in Gladly", Text: []string{"Nothing was noted."}})
+		case a.Verb == "instead":
+			s.askInstead(screen, mine)
+		default:
+			s.instead(screen, mine, fields)
+		}
 	case "seen", "seen-send":
 		s.look(a, fields)
 	case "give-back", "not-admin", "no-login":
@@ -591,7 +596,7 @@ func (s *stepping) checkName(st change.Step) string {
 func (s *stepping) checkCard(st change.Step, title, text string) card.Card {
 	c := card.Card{Title: card.Shorten(title, card.MaxTitle), Text: []string{text}}
 	for _, said := range [][2]string{{"yes", "Yes"}, {"no", "No"}, {"unchecked", "Could not check"}} {
-		c.Buttons = append(c.Buttons, card.Button{Label: said[1], Action: Action{Outage: s.o.ID, Verb: "checked", Key: string(st.Key), State: asIs, Arg: said[0]}.Encode()})
+		c.Buttons = append(c.Buttons, card.Button{Label: said[1], Action: Action{Outage: s.o.ID, Verb: "checked", Key: string(st.Key), State: strconv.FormatBool(st.Back), Arg: said[0]}.Encode()})
 	}
 	return c
 }
@@ -599,8 +604,12 @@ func (s *stepping) checkCard(st change.Step, title, text string) card.Card {
 // checked keeps what somebody met as a customer; No opens the item again.
 func (s *stepping) checked(screen string, a Action) {
 	by, at := s.e.By.Name, s.e.At
-	if st, ok := s.r.Step(change.Key(a.Key)); !ok || st.Way == change.Auto || !slices.Contains([]string{"yes", "no", "unchecked"}, a.Arg) {
+	switch st, ok := s.r.Step(change.Key(a.Key)); {
+	case !ok || st.Way == change.Auto || !slices.Contains([]string{"yes", "no", "unchecked"}, a.Arg):
 		s.tell(homeCard(s.policy, s.o, s.r))
+		return
+	case late(a, strconv.FormatBool(st.Back)): // asked in the outage, and on its way back since: that is another question
+		s.tell(card.Card{Title: "That question is no longer open", Text: []string{"It was about the outage, and " + stepName(st) + " goes back since. Nothing was noted by your press."}})
 		return
 	}
 	s.apply(change.Key(a.Key), func(st change.Step) (change.Step, error) {
@@ -768,6 +777,9 @@ func (s *stepping) correct(a Action, fields map[string]string) {
 		return
 	}
 	s.note("corrected", "%s: before %q, noted as %q before, says %s", stepName(st), v.Text, old, by)
+	if st.Doubt { // that was the answer
+		s.waited([]change.Step{st})
+	}
 }
 
 // valuesForm asks for the value of each item that a person holds, filled in with what is known.

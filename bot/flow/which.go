@@ -101,8 +101,11 @@ func (s *stepping) which(a Action, fields map[string]string) {
 	by, at := s.e.By.Name, s.e.At
 	switch {
 	case len(all) == 0:
-		l := s.last("which")
-		s.tell(card.Card{Title: "That question is no longer open", Text: []string{l.By + " answered at " + card.Clock(l.At) + ". Nothing was changed by your press."}})
+		text := "Nothing was changed by your press."
+		if l := s.last("which"); l.What == "which" { // else the value was mended, or nothing is open any more
+			text = l.By + " answered at " + card.Clock(l.At) + ". " + text
+		}
+		s.tell(card.Card{Title: "That question is no longer open", Text: []string{text}})
 		return
 	case len(steps) == 0:
 		s.refuse()
@@ -147,12 +150,17 @@ func (s *stepping) which(a Action, fields map[string]string) {
 			}
 		}
 	}
-	for _, st := range steps { // whoever waited for it is shown the clicks
+	s.waited(steps)
+}
+
+// waited shows whoever waited to know what should come back the clicks.
+func (s *stepping) waited(steps []change.Step) {
+	for _, st := range steps {
 		if now, ok := s.r.Step(st.Key); ok && now.Back && now.State == change.IsSet && now.Holder != nil && !now.Doubt {
-			s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Clicking(st, at) })
+			s.apply(st.Key, func(st change.Step) (change.Step, error) { return change.Clicking(st, s.e.At) })
 		}
 	}
-	s.do(Remind{handsTimer, at.Add(holdFor)})
+	s.do(Remind{handsTimer, s.e.At.Add(holdFor)})
 }
 
 // asksAbout reports whether a button was drawn for all that is in doubt now, or for what one person is about to put back.
