@@ -217,7 +217,9 @@ func (d *directory) channel(ctx context.Context, c conversation) (channelInfo, e
 			return out.Conversations, err
 		})
 		if failed != nil {
-			err = failed
+			if c.Team != "" || !never(failed) { // that the bot is gone from another team says nothing of this channel
+				err = failed
+			}
 			continue
 		}
 		for _, info := range all {

@@ -226,6 +226,26 @@ func TestGoneConversations(t *testing.T) {
 	}
 }
 
+// Of a channel that is only configured the team is not known. That the bot was removed from another team says nothing of
+// it: it is shown what people of other organisations may see.
+func TestAnotherTeamThatIsGone(t *testing.T) {
+	n := newTenant(t, teamstest.Config{})
+	gone := `{"id":"19:old@thread.tacv2","kind":"channel","service":"` + n.ServiceURL() + `","tenant":"` + n.Config().Tenant + `","team":"19:old@thread.tacv2"}`
+	if err := n.kept.Learn(t.Context(), "conversation/19:old@thread.tacv2", 0, []byte(gone)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.teams.Send(t.Context(), inChannel("home", "Web shop: 08:00 → Closed"), target("")); err != nil {
+		t.Fatal(err)
+	}
+	all := n.Messages("support", "")
+	if got := teamstest.TextOf(all[len(all)-1].Card, ""); got != "CHAT – being worked on" {
+		t.Errorf("it shows %q", got)
+	}
+	if dead, err := n.teams.Dead(t.Context()); len(dead) != 0 || err != nil {
+		t.Errorf("Dead = %v, %v, want none", dead, err)
+	}
+}
+
 // A place that was tampered with gets nothing, above all no token.
 func TestTamperedPlaces(t *testing.T) {
 	n := newTenant(t, teamstest.Config{})
