@@ -124,7 +124,8 @@ type Todo struct {
 type Line struct {
 	At     time.Time `json:"at"`
 	By     string    `json:"by"`
-	What   string    `json:"what"` // "extend", "note", …
+	ID     string    `json:"id,omitzero"` // whose it is: names are anybody's
+	What   string    `json:"what"`        // "extend", "note", …
 	Text   string    `json:"text"`
 	Struck string    `json:"struck,omitzero"` // by whom
 }
@@ -284,7 +285,7 @@ func (s *stepping) note(what, format string, args ...any) {
 	if by == "" {
 		by = "the bot"
 	}
-	line := Line{At: s.e.At, By: by, What: what, Text: fmt.Sprintf(format, args...)}
+	line := Line{At: s.e.At, By: by, ID: s.e.By.ID, What: what, Text: fmt.Sprintf(format, args...)}
 	s.o.Timeline = append(slices.Clone(s.o.Timeline), line)
 	s.do(Audit{What: what, Data: map[string]string{"text": line.Text}})
 	s.changed = true

@@ -36,7 +36,7 @@ func (s *stepping) press(p Press) {
 		return
 	case "note":
 		if a.Arg != "" {
-			said := func(l Line) bool { return l.What == "note" && l.By == s.e.By.Name && l.Text == plain(a.Arg) }
+			said := func(l Line) bool { return l.What == "note" && l.ID == s.e.By.ID && l.Text == plain(a.Arg) }
 			if slices.ContainsFunc(s.o.Timeline, said) {
 				s.tell(card.Card{Title: "That line stands in the timeline of " + s.o.ID + " already"})
 				return
@@ -365,7 +365,7 @@ func (s *stepping) strike(arg string) {
 		s.tell(card.Card{Title: "There is no such line to strike"})
 		return
 	}
-	if !s.e.By.Responder && s.o.Timeline[i].By != s.e.By.Name {
+	if !s.e.By.Responder && s.o.Timeline[i].ID != s.e.By.ID {
 		s.refuse()
 		return
 	}

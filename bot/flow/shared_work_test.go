@@ -120,6 +120,11 @@ func TestSharedWork(t *testing.T) {
 		if got := s.presses(t, lee, strike, nil); got != refused || s.notes() != 1 {
 			t.Errorf("somebody else's line: %q, and %d lines", got, s.notes())
 		}
+		alike := lee
+		alike.Name = ana.Name // accounts may be called anything
+		if got := s.presses(t, alike, strike, nil); got != refused || s.notes() != 1 {
+			t.Errorf("the line of somebody of the same name: %q, and %d lines", got, s.notes())
+		}
 		if s.presses(t, ana, strike, nil); s.notes() != 0 {
 			t.Error("her own line was not struck")
 		}
