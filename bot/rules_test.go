@@ -317,6 +317,14 @@ func rules() []rule {
 			nil,
 		},
 		{
+			"R27 while an IVR is made, one person notes what all the numbers show, a few at a time", "@ 2026-11-28T01:00:00Z live new\n> /outage voice agents\n> 1\n> @sam 3.2\n> 4.1\n> 4.1\n> 6.1\n> 4.1\n> 6.1\n> @sam 3.1\n> 6.1\n",
+			[]string{
+				"already", "Nothing more was taken", "what Settings > Voice shows is noted", "what does Settings > Voice show?", "Press, Initial IVR: Main menu\n", "what Settings > Voice shows is noted",
+				"@ana, now click in Settings > Voice", "Orders, Initial IVR: Main menu → Voicemail Only", "Press, Initial IVR: Main menu → Voicemail Only", "callers of all 4 numbers hear voicemail",
+			},
+			nil,
+		},
+		{
 			"R27 said while all is well, it is not asked in the outage", "@ 2026-11-28T01:00:00Z live new\n> /outage ready\n> @lee /outage ready published\n> 1.2\n> 1\n> /outage voice agents\n> 1\n",
 			[]string{"nobody has said yet that it exists and is published", "You are not one of the responders", "exists and is published, says @ana", "still to do by hand"},
 			[]string{"First: does the IVR"},

@@ -469,9 +469,9 @@ func (s *stepping) hand(a Action, fields map[string]string) {
 }
 
 // claim takes the next free items. Whoever still is at some finishes those, or gives them back, first: a second press
-// takes no more.
+// takes no more. Items that wait for somebody else keep nobody from the next.
 func (s *stepping) claim(screen string) {
-	if mine := s.on(screen, heldBy(s.e.By.ID)); len(mine) > 0 {
+	if mine := slices.DeleteFunc(s.on(screen, heldBy(s.e.By.ID)), s.waits); len(mine) > 0 {
 		s.tell(card.Card{Title: "You are at " + card.Shorten(names(mine), 80) + " already", Text: []string{"Your card in the thread shows what is next. Nothing more was taken."}})
 		return
 	}
