@@ -163,7 +163,7 @@ func TestServeComparesTimeZones(t *testing.T) {
 			api := httptest.NewServer(g.API(gladlytest.Credentials{Email: email, Token: token}))
 			defer api.Close()
 			var log bytes.Buffer
-			s := &server{env: environment{GladlyURL: api.URL, GladlyEmail: email, GladlyToken: tt.token}, org: org, log: zerolog.New(&log)}
+			s := &server{env: environment{ConfigFile: "organisation.yaml", GladlyURL: api.URL, GladlyEmail: email, GladlyToken: tt.token}, org: org, log: zerolog.New(&log)}
 			s.compareZones(t.Context())
 			if got := log.String(); (tt.says == "") != (got == "") || !strings.Contains(got, tt.says) || strings.Contains(got, string(tt.token)) {
 				t.Errorf("it says %q, want %q, and no token", got, tt.says)

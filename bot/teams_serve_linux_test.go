@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,10 +14,14 @@ import (
 	"switchback/store/storetest"
 )
 
-// One confirm, on the person's screens of Slack and of Teams, pressed a hundred times at once, at two processes on one
-// Redis: it happens once, and each of the others is told so, and by whom.
+// One confirm, on the person's screens of Slack and of Teams, pressed a hundred times at once (a few, in the gate), at two
+// processes on one Redis: it happens once, and each of the others is told so, and by whom.
 func TestServeAHundredConfirmsOnTwoPlatforms(t *testing.T) {
 	t.Parallel()
+	presses := 20
+	if os.Getenv("PROOF") != "" {
+		presses = 100
+	}
 	url := storetest.Redis(t)
 	n := acmeInTeams(t, teamstest.Config{NoRateLimits: true, Repeat: true}, true)
 	a, b := n.serve("REDIS_URL="+url), n.serve("REDIS_URL="+url)
@@ -34,17 +38,13 @@ func TestServeAHundredConfirmsOnTwoPlatforms(t *testing.T) {
 	inTeams := n.ana.Alone("Web shop", "open → closed")
 	n.teams.Connect(a.url+"/api/messages", b.url+"/api/messages")
 	n.in.Connect(slacktest.At(a.url), slacktest.At(b.url))
-	var presses sync.WaitGroup
-	var told atomic.Int64
-	for i := range 100 {
-		presses.Go(func() {
+	var all sync.WaitGroup
+	for i := range presses {
+		all.Go(func() {
 			if i%2 == 0 {
 				d, err := n.teams.Press(t.Context(), "ana", inTeams.Raw(), "Close Web shop now")
 				if err != nil || !d.OK() {
 					t.Errorf("a press in Teams: %d, %v", d.Status, err)
-				}
-				if by := fmt.Sprint(d.Answer["value"]); strings.Contains(by, "Confirmed a moment ago, by @ana") || strings.Contains(by, "Confirmed already, by @ana") {
-					told.Add(1)
 				}
 				return
 			}
@@ -54,14 +54,28 @@ func TestServeAHundredConfirmsOnTwoPlatforms(t *testing.T) {
 			}
 		})
 	}
-	presses.Wait()
-	if got := told.Load(); got != 49 {
-		t.Errorf("%d of those in Teams were told by whom it was confirmed, want 49 of 50", got)
+	all.Wait()
+	until := func(what string, changed func() <-chan struct{}, count func() int, want int) {
+		t.Helper()
+		end := time.After(4 * time.Minute) // Microsoft takes a message every two seconds
+		for c := changed(); count() < want; c = changed() {
+			select {
+			case <-c:
+			case <-end:
+				t.Fatalf("%d %s, want %d", count(), what, want)
+			}
+		}
 	}
+	until("are told in Teams by whom it was confirmed", n.teams.Changed, func() int {
+		return len(slices.DeleteFunc(n.teams.Visible("ana"), func(m teamstest.Message) bool {
+			text := fmt.Sprint(m)
+			return !strings.Contains(text, "Confirmed a moment ago, by @ana") && !strings.Contains(text, "Confirmed already, by @ana")
+		}))
+	}, presses/2-1)
 	home, inOther := n.support.Shows("Web shop", "Restore…"), n.slack.Channel("#support")
 	inOther.Shows("Web shop", "Restore…")
 	// Slack's card is from before it went on in Teams: who was quicker than the confirm is told that.
-	polite := func() int {
+	until("polite answers in Slack", n.in.Changed, func() int {
 		count := 0
 		for _, m := range n.in.Visible("U0ANA") {
 			text := strings.Join(n.in.Lines(m, "U0ANA"), "\n")
@@ -70,15 +84,7 @@ func TestServeAHundredConfirmsOnTwoPlatforms(t *testing.T) {
 			}
 		}
 		return count
-	}
-	end := time.After(time.Minute)
-	for changed := n.in.Changed(); polite() < 50; changed = n.in.Changed() {
-		select {
-		case <-changed:
-		case <-end:
-			t.Fatalf("%d polite answers in Slack, want 50", polite())
-		}
-	}
+	}, presses/2)
 	for where, got := range map[string]int{"Teams": n.support.Count("Restore…"), "Slack": inOther.Count("Restore…")} {
 		if got != 1 {
 			t.Errorf("%d outages are shown in %s, want 1", got, where)

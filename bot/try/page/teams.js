@@ -26,27 +26,31 @@ const host = new HostConfig({
 	}},
 });
 
-let teams, shown = '19:support@thread.tacv2', acted = 0;
+let teams, shown = '19:support@thread.tacv2', at, acted = 0;
+
+// Each person has a chat with the bot of their own: whoever is another person now stays in theirs.
+const place = (c) => (c.direct ? 'direct' : c.id);
 
 export function draw(state) {
 	teams = state;
-	if (!teams.channels.some((c) => c.id === shown)) shown = teams.channels[0].id;
-	keyed($('teams-channels'), teams.channels.map((c) => ({...c, on: c.id === shown})), (c) => c.id,
-		(c) => h('button', {type: 'button', 'aria-current': c.on ? 'true' : null, click: () => turn(c.id)}, c.direct ? 'Chat with Switchback' : c.name));
-	$('teams-label').textContent = 'Message to ' + (teams.channels.find((c) => c.id === shown).direct ? 'Switchback' : 'the channel');
+	at = teams.channels.find((c) => place(c) === shown) || teams.channels[0];
+	shown = place(at);
+	keyed($('teams-channels'), teams.channels.map((c) => ({...c, on: c === at})), place,
+		(c) => h('button', {type: 'button', 'aria-current': c.on ? 'true' : null, click: () => turn(place(c))}, c.direct ? 'Chat with Switchback' : c.name));
+	$('teams-label').textContent = 'Message to ' + (at.direct ? 'Switchback' : 'the channel');
 	messages();
 	dialog();
 }
 
-function turn(id) {
-	shown = id;
+function turn(to) {
+	shown = to;
 	$('teams-log').replaceChildren();
 	draw(teams);
 	$('teams-log').scrollTop = $('teams-log').scrollHeight;
 }
 
 function messages() {
-	const log = $('teams-log'), all = teams.messages.filter((m) => m.group === shown);
+	const log = $('teams-log'), all = teams.messages.filter((m) => m.group === at.id);
 	const near = rest(log) < 120 || Date.now() - acted < 5000, fresh = [];
 	const tops = all.filter((m) => !m.root || m.root === m.id || !all.some((p) => p.id === m.root));
 	keyed(log, tops.map((m) => m.id), (id) => id, () => h('div', {class: 'talk'}));
@@ -142,5 +146,5 @@ $('teams-composer').addEventListener('submit', (e) => {
 	if (!text) return;
 	$('teams-text').value = '';
 	acted = Date.now();
-	post('teamsSay', {as: teams.me, channel: shown, text});
+	post('teamsSay', {as: teams.me, channel: at.id, text});
 });
