@@ -39,6 +39,7 @@ type replica struct {
 	Redis    string
 	Prefix   string // of its keys: many towns may share a Redis
 	Company  string // URL of the practice company
+	Zone     string // its time zone
 	Screen   string // URL of the chat platform
 	Lease    time.Duration
 	NeverOld bool // planted: the clock of the lease is not looked at
@@ -79,6 +80,7 @@ func runReplica(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	org.Zone = r.Zone
 	t, playbook, err := loadPlaybook("")
 	if err != nil {
 		return err
@@ -189,6 +191,7 @@ type town struct {
 	t       *testing.T
 	redis   string
 	prefix  string
+	zone    string
 	kept    store.Flow
 	company *sim.Company
 	http    *httptest.Server
@@ -211,7 +214,7 @@ func (w *town) begin(neverOld bool) *process {
 
 func (w *town) beginAs(r replica) *process {
 	w.t.Helper()
-	r.Redis, r.Prefix, r.Company, r.Screen, r.Lease = w.redis, w.prefix, w.http.URL, w.http.URL+"/screen", w.lease
+	r.Redis, r.Prefix, r.Company, r.Zone, r.Screen, r.Lease = w.redis, w.prefix, w.http.URL, w.zone, w.http.URL+"/screen", w.lease
 	data, err := json.Marshal(r)
 	if err != nil {
 		w.t.Fatal(err)
@@ -223,13 +226,21 @@ func (w *town) beginAs(r replica) *process {
 	return p
 }
 
+// morning is a time zone in which it is between eight and nine now: no midnight comes while chat is closed, which would
+// make more weekdays part of the change.
+func morning() string {
+	east := (8-time.Now().UTC().Hour()+36)%24 - 12
+	return fmt.Sprintf("Etc/GMT%+d", -east) // the names have it the other way round
+}
+
 func newTown(t *testing.T, redis string) *town {
 	t.Helper()
 	org, err := loadOrganisation("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &town{t: t, redis: redis, prefix: strings.ToLower(rand.Text()[:12]), lease: time.Second, cards: map[string]card.Card{}}
+	org.Zone = morning()
+	w := &town{t: t, zone: org.Zone, redis: redis, prefix: strings.ToLower(rand.Text()[:12]), lease: time.Second, cards: map[string]card.Card{}}
 	if w.company, err = sim.NewCompany(org.practice(), org.Location(), ""); err != nil {
 		t.Fatal(err)
 	}

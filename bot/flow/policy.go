@@ -124,6 +124,7 @@ func (p Policy) WithDefaults() Policy {
 			*d = config.Duration(v)
 		}
 	}
+	p.zone = nil // perhaps of another Zone
 	p.zone = p.Location()
 	set(&p.Deadline, 4*time.Hour)
 	set(&p.NotYet, 15*time.Minute)
