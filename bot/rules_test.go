@@ -254,13 +254,13 @@ func rules() []rule {
 			nil,
 		},
 		{
-			"R21 a value that is mended while somebody waits for it is put back by their word", differing + "> 6.3\n> /outage restore\n> 1\n> 1\n> 3.1\n> 5.1\n> 8.4\n> 1\n> Support menu\n> 5.1\n",
+			"R21 a value that is mended while somebody waits for it is put back by their word", differing + "> 6.3\n> /outage restore\n> 1\n> 1\n> 3.1\n> 5.1\n> 8.1\n> 1\n> Support menu\n> 5.1\n",
 			[]string{"@ana, before you click: which should come back?", "Mend a value that somebody noted", "Orders, Initial IVR: Voicemail Only → Support menu: Move the mouse", "all 4 numbers as before"},
 			[]string{"There was nothing to save yet"},
 		},
 		{
-			"R24 what a customer met in the outage is no answer to what they meet after it", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.1\n> 3.1\n> 5.1\n> 5.1\n> /outage restore\n> 1\n> 1\n> 3.1\n> 5.1\n> 3.1\n> 5.1\n> 7.1\n> 9.1\n",
-			[]string{"as a customer: voicemail heard?", "as a customer: do you hear what \"Main menu\" says?", "> 7.1", "That question is no longer open", "> 9.1", "Settings > Voice, as a customer: yes"},
+			"R24 what a customer met in the outage is no answer to what they meet after it", "@ 2026-11-28T01:00:00Z live\n> /outage voice agents\n> 1\n> 3.1\n> 5.1\n> 5.1\n> 3.1\n> 5.1\n> 5.1\n> /outage restore\n> 1\n> 1\n> 3.1\n> 5.1\n> 3.1\n> 5.1\n> 7.1\n",
+			[]string{"as a customer: voicemail heard?", "as a customer: do you hear what \"Main menu\" says?", "> 7.1", "That question is no longer open"},
 			nil,
 		},
 		{

@@ -962,7 +962,7 @@ func restoreCard(p Policy, o Outage, r change.Record, now Readings, pages []Sigh
 		{Label: "Still down for us: one hour more", Action: Action{Outage: o.ID, Verb: "extend", State: strconv.FormatInt(o.Deadline.Unix(), 10), Arg: "1h"}.Encode()},
 	}
 	if len(notedSteps(r.Steps)) > 0 {
-		c.Buttons = append(c.Buttons, card.Button{Label: "One was noted wrongly: mend it…", Opens: true, Action: Action{Outage: o.ID, Verb: "correct", State: asIs}.Encode()})
+		c.Buttons = append(c.Buttons, mendButton(o))
 	}
 	if len(doubt) > 0 {
 		c.Buttons = append(c.Buttons, whichOneByOne(o, doubt))

@@ -91,6 +91,7 @@ type Told struct {
 	Kept  string                  `json:"kept,omitzero"`  // what became of the values that were read in a drill
 	Looks []string                `json:"looks,omitzero"` // screens at which somebody was asked to look as a customer
 	Hands []Busy                  `json:"hands,omitzero"` // whose card shows something to do
+	Lists []string                `json:"lists,omitzero"` // what a restore would put back: the messages that still ask
 
 	Voicemail int `json:"voicemail,omitzero"` // how often the team of the Voice inbox was told: odd while voicemails arrive there
 
@@ -961,6 +962,7 @@ func (s *stepping) readings(r Readings) {
 	switch r.For {
 	case "restore":
 		s.e.By = r.By
+		s.o.Told.Lists = append(slices.Clone(s.o.Told.Lists), "restore/"+s.e.ID)
 		s.post("restore/"+s.e.ID, s.thread(), restoreCard(s.policy, s.o, s.r, r, s.e.Desk.Pages, s.e.At))
 	case "settle":
 		for _, st := range s.r.Steps {

@@ -193,6 +193,7 @@ func (s *stepping) restore(a Action, fields map[string]string) {
 		}
 		s.note("restore", "everything is put back, asked by %s", s.e.By.Name)
 		s.do(Restore{By: s.e.By.Name})
+		s.unlist("put everything back")
 	case "some":
 		s.do(Form{Card: formCard("What should be put back?", "Put back", s.act("some-send", asIs, ""), card.Input{ID: "targets", Kind: card.Many, Label: "Which", Options: s.targets()})})
 	case "some-send":
@@ -202,7 +203,24 @@ func (s *stepping) restore(a Action, fields map[string]string) {
 		}
 		s.note("restore", "%s is put back, asked by %s", strings.ReplaceAll(fields["targets"], "\n", ", "), s.e.By.Name)
 		s.do(Restore{Keys: keys, By: s.e.By.Name})
+		s.unlist("put some of it back")
 	}
+}
+
+// unlist has the lists say who asked for it, and when: they ask no more. What was noted wrongly can still be mended.
+func (s *stepping) unlist(what string) {
+	c := card.Card{Title: s.e.By.Name + " asked at " + card.Clock(s.e.At) + " to " + what, Text: []string{"How it goes stands in the outage's message."}}
+	if len(notedSteps(s.r.Steps)) > 0 {
+		c.Buttons = []card.Button{mendButton(s.o)}
+	}
+	for _, name := range s.o.Told.Lists {
+		s.closes(name, s.thread(), c)
+	}
+	s.o.Told.Lists = nil
+}
+
+func mendButton(o Outage) card.Button {
+	return card.Button{Label: "One was noted wrongly: mend it…", Opens: true, Action: Action{Outage: o.ID, Verb: "correct", State: asIs}.Encode()}
 }
 
 // preview shows what a restore would put back, with what can be read now.
