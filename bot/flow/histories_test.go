@@ -368,6 +368,12 @@ func TestHistoriesThatWereWrong(t *testing.T) {
 			{"press", 0, 11},
 			{"mistype", 2, 2},
 		}},
+		"an edit while the answer to a read is on its way": {2, 0, 1, []happening{
+			{"type", 0, 1}, {"fault", 1, 6}, {"press", 0, 0}, {"wait", 0, 1}, {"edit", 1, 13},
+		}},
+		"a kill that waits for a slow answer, until after everything was begun anew": {0, 0, 1, []happening{
+			{"type", 0, 0}, {"kill", 1, 23}, {"edit", 1, 5}, {"press", 0, 0}, {"press", 0, 3}, {"fault", 0, 6}, {"press", 0, 0},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, wrong := range h.inFile(t, noBug) {

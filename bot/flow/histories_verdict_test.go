@@ -15,13 +15,12 @@ import (
 	"switchback/store"
 )
 
-// read keeps what a replica saw.
-func (w *stage) read(r *replica, k change.Key) {
-	v := w.values()[k]
+// read keeps what a replica saw, and when.
+func (w *stage) read(r *replica, k change.Key, v string, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r.saw[k] = v
-	w.touched[k] = time.Now()
+	w.touched[k] = at
 }
 
 // mayWrite looks at what is on record when the company is about to be written: the value from before, what is about to
@@ -279,10 +278,17 @@ func (w *stage) calm() {
 		r.mu.Lock()
 		r.at = 0
 		r.mu.Unlock()
-		r.goOn()
 	}
-	w.do(func() {})
-	w.restart()
+	// Twice: to a call that waits for a slow answer, what was to happen to it happens only when that arrives, and who is
+	// killed or stopped then is there in the morning like everybody else.
+	for _, d := range []time.Duration{20 * time.Second, 0} {
+		for _, r := range w.replicas {
+			r.goOn()
+		}
+		w.do(func() {})
+		w.restart()
+		w.passes(d)
+	}
 	w.passes(17 * time.Minute) // longer than anybody may be at something, any lease, any write on its way, and the last look at what was set
 	w.along()
 }

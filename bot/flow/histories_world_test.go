@@ -339,9 +339,12 @@ func (p platform) Guide(k change.Key, want change.Value) change.Guide {
 
 func (p platform) Read(ctx context.Context, k change.Key) (v change.Value, err error) {
 	err = p.r.call(true, func() error {
+		// What is seen is what there is when the call goes out: the answer may be slow, and what is edited while it is on
+		// its way is in no answer. A platform that compares nothing as it writes leaves that gap open.
+		at, seen := time.Now(), p.r.stage.values()[k]
 		v, err = p.Platform.Read(ctx, k)
 		if err == nil {
-			p.r.stage.read(p.r, k)
+			p.r.stage.read(p.r, k, seen, at)
 		}
 		return err
 	})
