@@ -368,6 +368,9 @@ func TestHistoriesThatWereWrong(t *testing.T) {
 			{"press", 0, 11},
 			{"mistype", 2, 2},
 		}},
+		"a value from before is named with nothing": {2, 0, 1, []happening{
+			{"type", 0, 1}, {"edit", 2, 1}, {"press", 0, 0}, {"press", 0, 0}, {"press", 1, 2}, {"press", 1, 0}, {"mistype", 2, 0},
+		}},
 		"an edit while the answer to a read is on its way": {2, 0, 1, []happening{
 			{"type", 0, 1}, {"fault", 1, 6}, {"press", 0, 0}, {"wait", 0, 1}, {"edit", 1, 13},
 		}},

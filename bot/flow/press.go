@@ -256,6 +256,9 @@ func (s *stepping) answer(a Action, fields map[string]string) {
 		return
 	}
 	resume := Resume{Key: st.Key, Seen: st.State}
+	if a.Verb == "name-send" && strings.TrimSpace(fields["value"]) == "" { // nothing was said: find out later
+		a.Verb = "name-later"
+	}
 	switch a.Verb {
 	case "put-known":
 		if st.Known == nil {
