@@ -382,6 +382,9 @@ func remindedAtTheDeadline(n *night) []string {
 
 // Every bug turns its harness red, which is green without it.
 func TestPlantedBugsTurnTheHarnessRed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector finds nothing more in it")
+	}
 	for b, play := range map[bug]harness{
 		countedTwice: once, alwaysFresh: oldConfirm, lateAccepted: extendedTwice, anyRole: noResponder, noLock: confirmedByTwo,
 		remindersLost: remindedAtTheDeadline,

@@ -452,8 +452,11 @@ func TestCrashSweepOverTheWholeWay(t *testing.T) {
 		for _, twice := range []bool{false, true} {
 			for m, mode := range modes() {
 				stride := w.stride
-				if os.Getenv("PROOF") != "" {
+				switch {
+				case os.Getenv("PROOF") != "":
 					stride = 1
+				case testing.Short(): // the race detector wants some of it, at fifteen times the price
+					stride *= 4
 				}
 				t.Run(fmt.Sprintf("%s, stopped %s, pressed twice %v", w.name, mode, twice), func(t *testing.T) {
 					points := 0
