@@ -85,10 +85,10 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 	}
 	out = append(out, examineStore(ctx, e)...)
 	out = append(out, examineChats(ctx, e, org)...)
-	if e.TeamsApp == "" && (e.PublicURL == "" || e.OpsPassword == "") {
+	if _, err := ops.NewPage(ops.PageConfig{Password: e.OpsPassword}); err != nil {
+		add("page of what is open", handlers.Fail, "OPS_PASSWORD: "+err.Error(), "set a longer one")
+	} else if e.TeamsApp == "" && (e.PublicURL == "" || e.OpsPassword == "") {
 		add("page of what is open", handlers.Warn, "with Slack down nobody could read the values from before", "set PUBLIC_URL and OPS_PASSWORD, or set up Teams as well")
-	} else if e.OpsPassword != "" && len(e.OpsPassword.Reveal()) < ops.MinPassword {
-		add("page of what is open", handlers.Fail, "OPS_PASSWORD: "+ops.ErrPassword.Error(), "set a longer one")
 	}
 	out = append(out, examinePages(ctx, org)...)
 	out = append(out, examineFlags(ctx, e, org)...)

@@ -1,4 +1,4 @@
-// Package ops is for those who run the bot: its metrics.
+// Package ops is for those who run the bot: its metrics, and the page of what is open for nights without chat.
 //
 // Labels are names of the bot's own: chat platforms, kinds of requests. Never people, outages or free text.
 package ops

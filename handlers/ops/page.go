@@ -25,11 +25,11 @@ const PagePath = "/ops"
 
 const pageIn = 10 * time.Second
 
-// MinPassword is how many bytes a password has at least: the page has nothing else against somebody who tries passwords.
-const MinPassword = 16
+// minPassword is how many bytes a password has at least: the page has nothing else against somebody who tries passwords.
+const minPassword = 16
 
 // ErrPassword means that a password is too short for a page that anybody can ask.
-var ErrPassword = fmt.Errorf("it has fewer than %d characters; openssl rand -base64 18 makes one", MinPassword)
+var ErrPassword = fmt.Errorf("it has fewer than %d characters; openssl rand -base64 18 makes one", minPassword)
 
 // Page shows what is open to people who reach no chat. It only reads: whoever has a link, or the password, changes
 // nothing with it.
@@ -54,7 +54,7 @@ type PageConfig struct {
 
 // NewPage returns the page. It returns ErrPassword for a password that is too short.
 func NewPage(c PageConfig) (*Page, error) {
-	if p := c.Password.Reveal(); p != "" && len(p) < MinPassword {
+	if p := c.Password.Reveal(); p != "" && len(p) < minPassword {
 		return nil, ErrPassword
 	}
 	html, err := template.New("page").Funcs(template.FuncMap{"rows": rows}).Parse(pageHTML)
