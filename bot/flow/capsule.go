@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -238,7 +239,7 @@ func beforeWords(st change.Step) string {
 		if s := card.Shorten(text, capsuleText); s != text {
 			return s + " (the rest is in the lines for the bot)"
 		}
-		return orElse(text, "(empty)")
+		return cmp.Or(text, "(empty)")
 	}
 	name := strings.Join(strings.Fields(card.Shorten(plain(stepName(st)), capsuleText)), " ")
 	if st.Before == nil {

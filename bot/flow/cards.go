@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -89,12 +90,12 @@ func waitCard(p Policy, w Walk, n tree.Node, e Event) card.Card {
 
 // waitingFor says for whom we wait: as the playbook says, or whom a person found out to be the cause.
 func waitingFor(p Policy, n tree.Node, found string) string {
-	s := "We wait for " + whose(orElse(found, n.For))
+	s := "We wait for " + whose(cmp.Or(found, n.For))
 	if found == "" {
 		s += ", as the playbook advises"
 	}
 	s += "."
-	if contact := p.WaitingFor[orElse(found, n.For)]; contact != "" {
+	if contact := p.WaitingFor[cmp.Or(found, n.For)]; contact != "" {
 		s += " Contact: " + contact + "."
 	}
 	return s
@@ -489,7 +490,7 @@ func named(text string, p Policy, open []Outage, channel string) []string {
 func supportCard(p Policy, n tree.Node, since time.Time, e Event) card.Card {
 	where := "Administrators and team managers file it inside Gladly."
 	if n.Channel == "login" || p.SupportFormURL != "" {
-		where = "If nobody can log in, use Gladly's form: " + orElse(p.SupportFormURL, "support_form_url is not set in the organisation document") + ". If you can log in as an administrator or team manager, file it inside Gladly."
+		where = "If nobody can log in, use Gladly's form: " + cmp.Or(p.SupportFormURL, "support_form_url is not set in the organisation document") + ". If you can log in as an administrator or team manager, file it inside Gladly."
 	}
 	return card.Card{
 		Title: "Write to Gladly Support",
@@ -500,16 +501,9 @@ func supportCard(p Policy, n tree.Node, since time.Time, e Event) card.Card {
 	}
 }
 
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
 // whose is somebody to wait for, in words.
 func whose(who string) string {
-	return orElse(map[string]string{"it": "our own IT", "carrier": "the phone carrier", "network": "the social network"}[who], "Gladly")
+	return cmp.Or(map[string]string{"it": "our own IT", "carrier": "the phone carrier", "network": "the social network"}[who], "Gladly")
 }
 
 func onlyUsCard(p Policy, w Walk, n tree.Node, e Event) card.Card {

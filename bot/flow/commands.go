@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -211,7 +212,7 @@ func (s *Service) continueCard(ctx context.Context, w Walk) card.Card {
 	where := w.at()
 	if t, err := s.treeOf(ctx, w.Playbook); err == nil {
 		if n, ok := t.Node(where); ok {
-			where = orElse(n.Title, n.Text)
+			where = cmp.Or(n.Title, n.Text)
 		}
 	}
 	return card.Card{

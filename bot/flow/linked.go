@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,7 +94,7 @@ func (s *stepping) pageSaid(p PageSaid) {
 		l := s.o.Links[len(s.o.Links)-1]
 		s.post("link/"+l.key(), s.thread(), card.Card{
 			Title: card.Shorten(possessive(p.Name)+" page now reports this: "+b.Name, card.MaxTitle),
-			Text:  []string{capitalised(orElse(incident.Words(b.State), "open")) + ", since " + card.Clock(b.Since) + "; linked to this outage."}, Buttons: []card.Button{s.linkButton(l, "not-ours", "", "Not ours")},
+			Text:  []string{capitalised(cmp.Or(incident.Words(b.State), "open")) + ", since " + card.Clock(b.Since) + "; linked to this outage."}, Buttons: []card.Button{s.linkButton(l, "not-ours", "", "Not ours")},
 		})
 		return
 	}
@@ -141,7 +142,7 @@ func saysOver(l Link) string {
 	if l.Gone {
 		return l.Whose + " took “" + l.Name + "” off its page " + card.Clock(l.Ended) + " and did not say that it is over"
 	}
-	return l.Whose + " says " + orElse(incident.Words(l.State), "over") + " " + card.Clock(l.Ended)
+	return l.Whose + " says " + cmp.Or(incident.Words(l.State), "over") + " " + card.Clock(l.Ended)
 }
 
 // pageEnded asks whether it works again, once no other incident claims the branch. It changes nothing.
@@ -308,7 +309,7 @@ func linkNotes(o Outage) []string {
 		if l.NotOurs != "" {
 			continue
 		}
-		line := possessive(l.Whose) + " page: " + l.Name + ", since " + card.Clock(l.Since) + ": " + strings.TrimSuffix(orElse(incident.Words(l.State), "open"), ".")
+		line := possessive(l.Whose) + " page: " + l.Name + ", since " + card.Clock(l.Since) + ": " + strings.TrimSuffix(cmp.Or(incident.Words(l.State), "open"), ".")
 		if !l.Ended.IsZero() {
 			line += " " + card.Clock(l.Ended)
 		}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -341,8 +342,8 @@ func (s *stepping) begun(b Begun) {
 		if b.Leaf.ID != s.o.Leaf.ID {
 			s.turned(b)
 		}
-		s.o.Message = orElse(w.Inputs.Message, s.o.Message)
-		s.note("added", "%s added to it: %s", w.By.Name, orElse(names(b.Steps), b.Leaf.Title))
+		s.o.Message = cmp.Or(w.Inputs.Message, s.o.Message)
+		s.note("added", "%s added to it: %s", w.By.Name, cmp.Or(names(b.Steps), b.Leaf.Title))
 	}
 	s.menus(w.Menus)
 	if len(b.Taken) > 0 {
@@ -576,7 +577,7 @@ func (s *stepping) failures(asked map[change.Key]string, back bool) {
 	was := s.o.Told.Asked[name]
 	switch {
 	case len(steps) == 0 && was != "":
-		s.closes(string(name)+"/"+was, s.thread(), card.Card{Title: "Answered, by " + orElse(s.e.By.Name, "the bot"), Text: []string{headline(s.o, s.r)}})
+		s.closes(string(name)+"/"+was, s.thread(), card.Card{Title: "Answered, by " + cmp.Or(s.e.By.Name, "the bot"), Text: []string{headline(s.o, s.r)}})
 	case len(steps) > 0 && engineWork(s.r):
 		if was != "" {
 			asked[name] = was

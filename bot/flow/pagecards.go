@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,7 +23,7 @@ func possessive(name string) string { return name + "'s" }
 // caseCard is an incident's message as it is now.
 func caseCard(page incident.Page, w Watch, c Case, open []Outage) card.Card {
 	snap := c.Incident.Now()
-	out := card.Card{Tone: caseTone(c.Incident), Title: card.Shorten(possessive(page.Name)+" page: "+orElse(snap.Name, "an incident"), card.MaxTitle)}
+	out := card.Card{Tone: caseTone(c.Incident), Title: card.Shorten(possessive(page.Name)+" page: "+cmp.Or(snap.Name, "an incident"), card.MaxTitle)}
 	out.Text = append(out.Text, stateLine(c.Incident))
 	if u, ok := snap.Newest(); ok && u.Status != incident.Postmortem {
 		out.Text = append(out.Text, card.Clock(u.At())+" "+card.Shorten(strings.Join(strings.Fields(u.Text), " "), newsMost))
@@ -43,7 +44,7 @@ func caseCard(page incident.Page, w Watch, c Case, open []Outage) card.Card {
 		} else if len(branches) > 0 && !over {
 			note += " (" + list(branches) + ")"
 		}
-		out.Facts = append(out.Facts, card.Fact{Name: orElse(a.Name, a.ID), Note: strings.TrimSpace(note)})
+		out.Facts = append(out.Facts, card.Fact{Name: cmp.Or(a.Name, a.ID), Note: strings.TrimSpace(note)})
 	}
 	m := page.Match(snap, w.Components)
 	if m.Guess {
@@ -122,7 +123,7 @@ func stateLine(i incident.Incident) string {
 		}
 		return s + "."
 	}
-	return orElse(state, "Open") + impact + ", since " + card.Day(snap.Since()) + "."
+	return cmp.Or(state, "Open") + impact + ", since " + card.Day(snap.Since()) + "."
 }
 
 // linkedTo are the open outages that an incident is linked to.
@@ -187,7 +188,7 @@ func branchName(b string) string {
 
 // updateCard is one update in the thread.
 func updateCard(u incident.Update) card.Card {
-	c := card.Card{Title: card.Shorten(orElse(capitalised(incident.Words(u.Status)), "Update"), card.MaxTitle-20) + ", " + card.Clock(u.At())}
+	c := card.Card{Title: card.Shorten(cmp.Or(capitalised(incident.Words(u.Status)), "Update"), card.MaxTitle-20) + ", " + card.Clock(u.At())}
 	for p := range strings.SplitSeq(u.Text, "\n\n") {
 		if p != "" {
 			c.Text = append(c.Text, card.Shorten(p, card.MaxText))
@@ -198,7 +199,7 @@ func updateCard(u incident.Update) card.Card {
 			c.Facts = append(c.Facts, card.Fact{Name: fmt.Sprintf("and %d more", len(u.Changes)-i)})
 			break
 		}
-		c.Facts = append(c.Facts, card.Fact{Name: orElse(ch.Name, ch.ID), Before: orElse(incident.Words(ch.From), "?"), After: incident.Words(ch.To)})
+		c.Facts = append(c.Facts, card.Fact{Name: cmp.Or(ch.Name, ch.ID), Before: cmp.Or(incident.Words(ch.From), "?"), After: incident.Words(ch.To)})
 	}
 	return c
 }
@@ -302,7 +303,7 @@ func saidOf(w Watch, branch string, now time.Time) string {
 		if b.Phase != incident.Ongoing || b.Hidden {
 			continue
 		}
-		line := "“" + card.Shorten(b.Name, 80) + "” since " + card.Clock(b.Since) + ", " + orElse(incident.Words(b.State), "open")
+		line := "“" + card.Shorten(b.Name, 80) + "” since " + card.Clock(b.Since) + ", " + cmp.Or(incident.Words(b.State), "open")
 		if !b.Confirmed {
 			line += ", its newest word not yet confirmed"
 		}

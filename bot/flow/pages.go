@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -236,7 +237,7 @@ func (s *paging) noticed(n incident.Notice) {
 	s.consult()
 }
 
-func (s *paging) pinned() string { return orElse(s.page.PageID, s.w.Pinned) }
+func (s *paging) pinned() string { return cmp.Or(s.page.PageID, s.w.Pinned) }
 
 // read takes in what the page said, and what notifications had said before it was asked.
 func (s *paging) read(r PageRead) {
@@ -293,7 +294,7 @@ func (s *paging) listen(r incident.Reading, now map[string]incident.Incident) {
 	if !s.w.Failing.IsZero() {
 		s.recovered()
 	}
-	s.w.Pinned, s.w.Read, s.w.Fails = orElse(s.w.Pinned, r.PageID), s.e.At, 0
+	s.w.Pinned, s.w.Read, s.w.Fails = cmp.Or(s.w.Pinned, r.PageID), s.e.At, 0
 	s.w.Components = r.Components
 	found := map[string]bool{}
 	for _, snap := range r.Incidents {

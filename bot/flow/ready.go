@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -287,7 +288,7 @@ func complete(f peace) need {
 		all = append(all, it.Resource)
 		if it.Known == nil {
 			unknown = append(unknown, it.name())
-			n.about = orElse(n.about, it.guide.Screen)
+			n.about = cmp.Or(n.about, it.guide.Screen)
 		}
 	}
 	for _, fl := range f.flags {
@@ -401,7 +402,7 @@ func (p Policy) mailNeed() need {
 
 // readyCard shows the list, or of it only what is red or old.
 func readyCard(p Policy, all []need, title string, e Event, only bool) card.Card {
-	c := card.Card{Tone: card.Done, Title: title, Text: []string{orElse(p.Name, "Your organisation") + ", " + e.At.In(p.Location()).Format("Mon 2 Jan 15:04")}}
+	c := card.Card{Tone: card.Done, Title: title, Text: []string{cmp.Or(p.Name, "Your organisation") + ", " + e.At.In(p.Location()).Format("Mon 2 Jan 15:04")}}
 	var open []string
 	var screen *need // to be compared first
 	count := map[status]int{}

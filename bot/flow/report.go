@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -102,7 +103,7 @@ func (p Policy) pageWord(l Link, said incident.Incident) string {
 		updates = updates[first:]
 	}
 	for _, u := range updates {
-		text += "\n" + p.twice(u.At()) + " " + capitalised(orElse(incident.Words(u.Status), "said"))
+		text += "\n" + p.twice(u.At()) + " " + capitalised(cmp.Or(incident.Words(u.Status), "said"))
 		if u.Text != "" {
 			text += ": “" + card.Shorten(strings.Join(strings.Fields(plain(u.Text)), " "), 200) + "”"
 		}
@@ -228,7 +229,7 @@ func (p Policy) setWord(o Outage, st change.Step) string {
 func (p Policy) afterWord(st change.Step) string {
 	switch {
 	case st.State == change.Left:
-		return "left as it is: " + st.Reason + " (" + orElse(st.By, "the bot") + " " + p.twice(st.At) + ")"
+		return "left as it is: " + st.Reason + " (" + cmp.Or(st.By, "the bot") + " " + p.twice(st.At) + ")"
 	case st.State != change.Restored:
 		return "not put back yet"
 	case st.Before == nil || st.Set == nil:

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,7 +130,7 @@ func (s *walking) awaitSecond() {
 	s.show(func() card.Card {
 		c := card.Card{
 			Tone: card.Working, Title: card.Shorten("A second person is asked: "+n.Title, card.MaxTitle),
-			Text: []string{"Nothing is changed yet. " + orElse(list(at(s.others())), "Nobody") + " may agree, in " + where + "."},
+			Text: []string{"Nothing is changed yet. " + cmp.Or(list(at(s.others())), "Nobody") + " may agree, in " + where + "."},
 		}
 		if s.e.At.Before(alone) {
 			c.Text = append(c.Text, "If nobody does, you may go on alone from "+card.Clock(alone)+" on.")

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,7 +149,7 @@ func (s *stepping) menu(a Action) {
 		return
 	case s.o.Ended != nil || s.o.IVRs[i].By != "":
 		m := s.o.IVRs[i]
-		s.tell(card.Card{Title: "That question is no longer open", Text: []string{orElse(m.By, "Nobody") + " said that it is published. Nothing was changed by your press."}})
+		s.tell(card.Card{Title: "That question is no longer open", Text: []string{cmp.Or(m.By, "Nobody") + " said that it is published. Nothing was changed by your press."}})
 		return
 	}
 	m := s.o.IVRs[i]

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -209,7 +210,7 @@ func (p Page) Match(s Snapshot, all []Component) Match {
 	for _, c := range affected {
 		part, ok := p.part(c, all)
 		if !ok {
-			m.Unmapped = append(m.Unmapped, orElse(c.Name, c.ID))
+			m.Unmapped = append(m.Unmapped, cmp.Or(c.Name, c.ID))
 			m.Ours = true
 			continue
 		}
@@ -248,7 +249,7 @@ func (p Page) BranchesOf(c Component, all []Component) (branches []string, known
 func (p Page) part(c Component, all []Component) (Part, bool) {
 	i := slices.IndexFunc(all, func(have Component) bool { return c.ID != "" && have.ID == c.ID })
 	if i >= 0 {
-		c.Name, c.Group = orElse(all[i].Name, c.Name), orElse(all[i].Group, c.Group)
+		c.Name, c.Group = cmp.Or(all[i].Name, c.Name), cmp.Or(all[i].Group, c.Group)
 	}
 	group, name, both := strings.Cut(c.Name, " - ")
 	for _, part := range p.Components {
@@ -322,11 +323,4 @@ func words(s string) string {
 	return " " + strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
 		return r != '-' && (r < '0' || r > '9' && r < 'a' || r > 'z' && r < 0x80)
 	}), " ") + " "
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
