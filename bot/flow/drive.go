@@ -46,13 +46,11 @@ type journal struct {
 	service *Service
 	outage  string
 	lease   Lease
-	since   time.Time
-	done    bool // the last step took the work off the store
-	careful bool // nothing is set before the copy of the values from before has arrived
-	waits   bool // and it has not
+	since   time.Time // when what began the lease, or moved its end last, was asked of the store
+	done    bool      // the last step took the work off the store
+	careful bool      // nothing is set before the copy of the values from before has arrived
+	waits   bool      // and it has not
 }
-
-func (j *journal) extended() { j.since = time.Now() }
 
 // fresh looks at both clocks: the monotonic one stands still while a virtual machine is suspended.
 func (j *journal) fresh() bool {
@@ -105,6 +103,7 @@ func (j *journal) Advance(ctx context.Context, k change.Key, f func(change.Step)
 			b.save.Done = &w
 			b.save.Lease = &Lease{Timer: j.lease.Timer, Token: j.lease.Token}
 		}
+		asked := time.Now() // not when the answer is here: a process may be stopped before it reads it
 		err = j.service.store.Save(ctx, b.save)
 		if errors.Is(err, ErrConflict) {
 			continue
@@ -112,7 +111,7 @@ func (j *journal) Advance(ctx context.Context, k change.Key, f func(change.Step)
 		if err != nil {
 			return change.Step{}, err
 		}
-		j.extended()
+		j.since = asked
 		j.done = b.save.Done != nil
 		j.service.after(ctx, b)
 		s, _ := b.record.Value.Step(k)
