@@ -48,7 +48,10 @@ func NewPager(address config.Secret) (*Pager, error) {
 		return nil, errors.New("the pager's address has no key: https://switchback:KEY@host/path")
 	}
 	u.User = nil
-	return &Pager{url: u.String(), key: []byte(key), client: &http.Client{Timeout: pagerWait}}, nil
+	client := &http.Client{Timeout: pagerWait, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse // followed, most redirects ask for a page and leave the reminder behind
+	}}
+	return &Pager{url: u.String(), key: []byte(key), client: client}, nil
 }
 
 // page is what the pager gets.

@@ -19,6 +19,8 @@ import (
 
 func TestPager(t *testing.T) {
 	status, got := http.StatusOK, ""
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer elsewhere.Close()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		mac := hmac.New(sha256.New, []byte("hush"))
@@ -30,6 +32,9 @@ func TestPager(t *testing.T) {
 			t.Error("the key was sent")
 		}
 		got = string(body)
+		if status == http.StatusFound {
+			w.Header().Set("Location", elsewhere.URL)
+		}
 		w.WriteHeader(status)
 	}))
 	defer srv.Close()
@@ -48,6 +53,10 @@ func TestPager(t *testing.T) {
 	status = http.StatusNotFound
 	if _, err := p.Send(t.Context(), post, handlers.Target{}); !errors.Is(err, handlers.ErrGone) {
 		t.Errorf("Send to no pager = %v, want gone", err)
+	}
+	status = http.StatusFound // a client would follow it with a question that holds no reminder
+	if _, err := p.Send(t.Context(), post, handlers.Target{}); !errors.Is(err, handlers.ErrGone) {
+		t.Errorf("Send to a pager that is elsewhere = %v, want gone", err)
 	}
 	srv.Close()
 	if _, err := p.Send(t.Context(), post, handlers.Target{}); err == nil || strings.Contains(err.Error(), "127.0.0.1") {
