@@ -625,6 +625,10 @@ func (f Flow) buildWords(ctx context.Context, b *builder, words map[change.Key]c
 		if err != nil {
 			return err
 		}
+		was, err := decode[change.Word](docs[0])
+		if at := was.Value.At; err == nil && at.After(words[k].At) && !at.After(time.Now()) { // nor does a clock that was wrong count
+			continue
+		}
 		b.put(docs[0].Key, docs[0].Version, words[k])
 	}
 	return nil
