@@ -290,3 +290,26 @@ func TestAnOwnerWhoLeftTheGroup(t *testing.T) {
 		}
 	}
 }
+
+// Contract 8: where a second person agreed and the owner stops while the settings are read once more, nobody goes on
+// reading that it was agreed, and no more.
+func TestStoppedAfterTheYes(t *testing.T) {
+	in(t, func(n *night) {
+		shop := &hooked{shop: n.shop}
+		n.overPlatform(shop)
+		n.types("ana", "chat late")
+		confirm := n.button("Close")
+		n.presses("ana", confirm, nil)
+		shop.during = func() {
+			done, err := n.service.Accept(t.Context(), n.event("stop", "ana", flow.Press{Action: flow.Action{Walk: confirm.Walk, Verb: "cancel"}}))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			<-done
+		}
+		n.presses("sam", n.button("I agree"), nil)
+		n.wants(0)
+		n.shows("so nothing was done")
+	})
+}

@@ -303,7 +303,7 @@ func (s *walking) leftSecond(before Walk) {
 		q.First = time.Time{}
 		s.w.Second = &q
 	}
-	if s.w.Stage != Checking && s.w.Stage != Over {
+	if s.w.Stage != Checking && s.w.Outage == "" {
 		s.unsettle("its owner went on to something else")
 	}
 	q := s.w.Second
