@@ -407,9 +407,10 @@ func (s *Service) onWalk(ctx context.Context, b *batch, id string) error {
 		return err
 	}
 	b.walk = &w
-	p, ok := b.event.What.(Press)
-	if ok && w.Value.Stage != Over && len(w.Value.Plan) > 0 && (p.Action.Verb == "done-send" || len(readableKeys(w.Value.Plan)) == 0) {
-		// Nothing is read again before a yes counts, so nothing else would show that somebody else began it.
+	p, pressed := b.event.What.(Press)
+	_, read := b.event.What.(Readings)
+	if w.Value.Stage != Over && len(w.Value.Plan) > 0 && (read || pressed && (p.Action.Verb == "done-send" || len(readableKeys(w.Value.Plan)) == 0)) {
+		// What a person clicks is not read again before a yes counts, so nothing else would show that somebody else began it.
 		if b.event.Desk.Held, err = s.store.Holders(ctx, keys(w.Value.Plan)); err != nil {
 			return err
 		}

@@ -313,3 +313,29 @@ func TestStoppedAfterTheYes(t *testing.T) {
 		n.shows("so nothing was done")
 	})
 }
+
+// Contract 3: what a person clicks may have gone to another outage since the preview, although all that the bot reads is
+// free. The confirm loses, and is told so.
+func TestTheClicksWentToSomebodyElse(t *testing.T) {
+	in(t, func(n *night) {
+		n.shop.byHand = "two"
+		n.types("ana", "chat late")
+		confirm := n.button("Close")
+		n.types("sam", "chat late")
+		var sams flow.Action
+		for id, c := range n.screen.cards {
+			for _, b := range c.Buttons {
+				if a, err := flow.DecodeAction(b.Action); err == nil && a.Verb == "confirm" && strings.Contains(id, "sam") {
+					sams = a
+				} else if err == nil && a.Verb == "confirm" {
+					confirm = a
+				}
+			}
+		}
+		n.presses("sam", n.current(sams.Walk, "inputs", ""), map[string]string{"targets": "two"})
+		n.presses("sam", n.current(sams.Walk, "confirm", ""), nil)
+		n.presses("ana", confirm, nil)
+		n.wants(0)
+		n.shows("This is being worked on already")
+	})
+}
