@@ -146,8 +146,9 @@ func examineChats(ctx context.Context, e environment, org organisation) []handle
 	var out []handlers.Finding
 	switch {
 	case e.SlackToken != "" && e.SlackSigningSecret == "" && e.SlackAppToken == "": // the environment says so
-	case e.SlackToken == "":
-		out = append(out, handlers.Finding{Part: "Slack", State: handlers.Warn, Text: "not set up", Next: "the README's section “In Slack”"})
+	case e.SlackToken == "" && e.TeamsApp == "":
+		out = append(out, handlers.Finding{Part: "chat platforms", State: handlers.Warn, Text: "none is set up", Next: "the README's section “In Slack” or “In Microsoft Teams”"})
+	case e.SlackToken == "": // Teams alone
 	default:
 		s, err := slack.New(slack.Config{
 			Organisation: org.Slack, SigningSecrets: secrets(e.SlackSigningSecret), Token: e.SlackToken, AppToken: e.SlackAppToken,
@@ -180,7 +181,7 @@ func examineTeams(ctx context.Context, e environment, org organisation) []handle
 	fail := func(err error) []handlers.Finding {
 		return []handlers.Finding{{Part: part, State: handlers.Fail, Text: err.Error(), Next: next}}
 	}
-	if e.TeamsApp == "" || e.RedisURL == "" && e.DataDir == "" {
+	if e.TeamsApp == "" || e.TeamsPassword == "" || e.TeamsTenant == "" || e.RedisURL == "" && e.DataDir == "" {
 		return nil // not set up, or the environment says so
 	}
 	st, err := e.look(ctx)

@@ -52,23 +52,55 @@ func (n *checkup) checks(file, place string) {
 	}
 }
 
+// ailment is one thing that is broken, what bot doctor says of it, and that next step.
+type ailment[N any] struct {
+	spoil func(n N)
+	part  string // that is not well; "" is none
+	text  string
+	state handlers.State
+	next  string
+	mend  func(n N)
+}
+
+// cure breaks it: the line of that part says so and what to do, and no other line fails. When that was done, all is well.
+func (a ailment[N]) cure(t *testing.T, n N, env *environment, secrets ...string) {
+	t.Helper()
+	a.spoil(n)
+	said := false
+	found := examine(t.Context(), *env)
+	for _, f := range found {
+		bad := f.Part == a.part && strings.Contains(f.Text, a.text)
+		said = said || bad && f.State == a.state && strings.Contains(f.Next, a.next)
+		unasked := strings.Contains(f.Text, "no answer") // where the bot does not run
+		if f.State == handlers.Fail && !bad && !unasked {
+			t.Errorf("also fails: %+v", f)
+		}
+		for _, secret := range secrets {
+			if strings.Contains(f.Text+f.Next, secret) {
+				t.Errorf("a secret is in %+v", f)
+			}
+		}
+	}
+	if a.part != "" && !said {
+		t.Errorf("no line says that %s is broken, and to %s: %+v", a.part, a.next, found)
+	}
+	a.mend(n)
+	for _, f := range examine(t.Context(), *env) {
+		if f.State == handlers.Fail || f.Part == a.part && f.State != handlers.OK && a.part != "organisation" { // acme's warnings
+			t.Errorf("the next step was done, and %s says %s: %s", f.Part, f.State, f.Text)
+		}
+	}
+}
+
 const (
 	gladlyEmail = "bot@acme.example"
 	gladlyToken = "t0ken-of-acme"
 )
 
-// With each single part broken, the line of that part says so and what to do, and no other line fails. When that was
-// done, all is well.
+// With each single part broken, bot doctor says so and what to do, and that helps.
 func TestDoctor(t *testing.T) {
 	nothing := func(*checkup) {}
-	for name, tt := range map[string]struct {
-		spoil func(n *checkup)
-		part  string // that is not well; "" is none
-		text  string
-		state handlers.State
-		next  string
-		mend  func(n *checkup)
-	}{
+	for name, tt := range map[string]ailment[*checkup]{
 		"all is well": {nothing, "", "", handlers.OK, "", nothing},
 		"a wrong token": {
 			func(n *checkup) { n.slack.SetToken("invalid_auth") }, "Slack", "token does not work", handlers.Fail,
@@ -99,6 +131,27 @@ func TestDoctor(t *testing.T) {
 				n.adds("  inside: {slack: C0INSIDE}\n")
 			},
 		},
+		"a shared channel for the work": {
+			func(n *checkup) {
+				n.slack.AddChannel(slacktest.Channel{ID: "C0INSIDE", Name: "inside", Members: []string{slacktest.BotUser}, Shared: true})
+				n.adds("  inside: {slack: C0INSIDE}\n")
+			},
+			"Slack channel C0INSIDE", "shared with another organisation", handlers.Warn, "inside: {slack: C…}", func(n *checkup) {
+				n.slack.AddChannel(slacktest.Channel{ID: "C0OURS", Name: "ours", Members: []string{slacktest.BotUser}})
+				n.edits("C0INSIDE", "C0OURS")
+			},
+		},
+		"no chat platform": {
+			func(n *checkup) { n.env.SlackToken, n.env.SlackSigningSecret = "", "" }, "chat platforms", "none is set up", handlers.Warn, "“In Slack”", func(n *checkup) {
+				n.env.SlackToken, n.env.SlackSigningSecret = config.Secret(n.slack.Config().BotToken), config.Secret(n.slack.Config().SigningSecret)
+			},
+		},
+		"no page for nights without chat": {
+			nothing, "page of what is open", "with Slack down nobody could read", handlers.Warn, "set PUBLIC_URL and OPS_PASSWORD", func(n *checkup) { n.env.OpsPassword = "long enough for a page" },
+		},
+		"a short password of that page": {
+			func(n *checkup) { n.env.OpsPassword = "short" }, "page of what is open", "OPS_PASSWORD", handlers.Fail, "set a longer one", func(n *checkup) { n.env.OpsPassword = "long enough for a page" },
+		},
 		"a channel without the bot": {
 			func(n *checkup) {
 				n.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Members = []string{"U0ANA"} })
@@ -122,7 +175,7 @@ func TestDoctor(t *testing.T) {
 			func(n *checkup) {
 				n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = []string{"U0ANA"} })
 			},
-			"Slack group @support-oncall", "1 members", handlers.Warn, "add a second person", func(n *checkup) {
+			"Slack group @support-oncall", "1 member", handlers.Warn, "add a second person", func(n *checkup) {
 				n.slack.ChangeGroup("S0ONCALL", func(g *slacktest.Group) { g.Members = append(g.Members, "U0SAM") })
 			},
 		},
@@ -207,30 +260,7 @@ func TestDoctor(t *testing.T) {
 			n.env.GladlyURL, n.env.GladlyEmail, n.env.GladlyToken = n.gladly.URL, gladlyEmail, gladlyToken
 			n.adds("  pages: [{id: gladly, url: " + page.URL + ", page_id: p4ge, components: [{name: Chat, for: [chat]}]}]\n")
 
-			tt.spoil(n)
-			said := false
-			for _, f := range examine(t.Context(), n.env) {
-				bad := f.Part == tt.part && strings.Contains(f.Text, tt.text)
-				said = said || bad && f.State == tt.state && strings.Contains(f.Next, tt.next)
-				unasked := strings.Contains(f.Text, "no answer") // where the bot does not run
-				if f.State == handlers.Fail && !bad && !unasked {
-					t.Errorf("also fails: %+v", f)
-				}
-				for _, secret := range []string{n.slack.Config().BotToken, n.env.FlagsSecret.Reveal(), gladlyToken} {
-					if strings.Contains(f.Text+f.Next, secret) {
-						t.Errorf("a secret is in %+v", f)
-					}
-				}
-			}
-			if tt.part != "" && !said {
-				t.Errorf("no line says that %s is broken, and to %s: %+v", tt.part, tt.next, examine(t.Context(), n.env))
-			}
-			tt.mend(n)
-			for _, f := range examine(t.Context(), n.env) {
-				if f.State == handlers.Fail || f.Part == tt.part && f.State != handlers.OK && tt.part != "organisation" { // acme's warnings
-					t.Errorf("the next step was done, and %s says %s: %s", f.Part, f.State, f.Text)
-				}
-			}
+			tt.cure(t, n, &n.env, n.slack.Config().BotToken, n.env.FlagsSecret.Reveal(), gladlyToken)
 		})
 	}
 }

@@ -268,37 +268,98 @@ func TestPressesOnTwoPlatforms(t *testing.T) {
 	}
 }
 
-// What bot doctor says of Teams: all is well, and then one thing after another is not.
+// With each single part of Teams broken, bot doctor says so and what to do, and that helps.
 func TestDoctorOfTeams(t *testing.T) {
-	n := inTeams(t, false)
-	n.ana.Says("support", "@Switchback outage status")
-	n.ana.Alone("Nothing")
-	n.env.ConfigYAML = n.doc
-	says := func(state handlers.State, text string) {
-		t.Helper()
-		found := examine(t.Context(), n.env)
-		for _, f := range found {
-			if strings.HasPrefix(f.Part, "Teams") && f.State == state && strings.Contains(f.Text, text) && (state == handlers.OK) == (f.Next == "") {
-				if strings.Contains(fmt.Sprint(found), n.teams.Config().Password) {
-					t.Errorf("a secret is in %+v", found)
-				}
-				return
-			}
+	support := "Teams channel " + teamsSupport
+	type night = *twoNight
+	object := func(n night, name string) string { u, _ := n.teams.User(name); return u.Object }
+	edits := func(n night, from, to string) { n.env.ConfigYAML = strings.ReplaceAll(n.env.ConfigYAML, from, to) }
+	// adds is what an owner of a team does.
+	adds := func(n night, group string) {
+		n.t.Helper()
+		if err := n.teams.Install(n.t.Context(), "sam", group); err != nil {
+			n.t.Fatal(err)
 		}
-		t.Errorf("nothing says %s %q: %+v", state, text, found)
 	}
-	says(handlers.OK, "gives the bot a token")
-	says(handlers.OK, "for everything else")
-	says(handlers.Warn, "no teams is named for @kim")
-	n.teams.SetUser("ana", func(u *teamstest.User) { u.Gone = true })
-	says(handlers.Fail, "no full member")
-	guest, _ := n.teams.User("gus")
-	n.teams.SetGroup("support", func(g *teamstest.Group) { g.Members = append(g.Members, guest.ID) })
-	says(handlers.Warn, "with guests")
-	n.teams.SetGroup("support", func(g *teamstest.Group) { g.Bot = false })
-	says(handlers.Fail, "nobody knows who reads there")
-	n.env.TeamsPassword = "another"
-	says(handlers.Fail, "no token")
-	n.teams.IssuerAway(true)
-	says(handlers.Fail, "signing keys")
+	// channel makes a channel of the same team, for people of the tenant.
+	channel := func(n night, id, name string) {
+		g, _ := n.teams.Group("general")
+		n.teams.AddGroup(teamstest.Group{ID: id, Name: name, Kind: teamstest.Channel, Team: g.Team, Members: g.Members, Bot: true})
+	}
+	guest := func(n night) {
+		gus, _ := n.teams.User("gus")
+		n.teams.SetGroup("support", func(g *teamstest.Group) { g.Members = append(g.Members, gus.ID) })
+	}
+	const inside = "19:inside@thread.tacv2"
+	for name, tt := range map[string]ailment[night]{
+		"all is well": {func(night) {}, "", "", handlers.OK, "", func(night) {}},
+		"a missing tenant": {
+			func(n night) { n.env.TeamsTenant = "" }, "environment", "TEAMS_TENANT_ID is missing", handlers.Fail, "set what is missing",
+			func(n night) { n.env.TeamsTenant = n.teams.Config().Tenant },
+		},
+		"a name for the tenant": {
+			func(n night) { n.env.TeamsTenant = "acme.example" }, "Teams", "TEAMS_TENANT_ID is not an id", handlers.Fail, "“In Microsoft Teams”",
+			func(n night) { n.env.TeamsTenant = n.teams.Config().Tenant },
+		},
+		"a secret that ended": {
+			func(n night) { n.env.TeamsPassword = "an0ther" }, "Teams", "no token", handlers.Fail, "make a new client secret",
+			func(n night) { n.env.TeamsPassword = config.Secret(n.teams.Config().Password) },
+		},
+		"no keys": {
+			func(n night) { n.teams.IssuerAway(true) }, "Teams", "signing keys", handlers.Fail, "can be reached from here", func(n night) { n.teams.IssuerAway(false) },
+		},
+		"a responder without an account": {
+			func(n night) { edits(n, "teams: "+object(n, "sam")+",", "") }, "Teams accounts", "@sam", handlers.Warn, "add their object ids under people",
+			func(n night) { edits(n, "slack: U0SAM,", "slack: U0SAM, teams: "+object(n, "sam")+",") },
+		},
+		"somebody left": {
+			func(n night) { n.teams.SetUser("ana", func(u *teamstest.User) { u.Gone = true }) }, "Teams account of @ana", "no full member", handlers.Fail, "let somebody else take their place",
+			func(n night) {
+				anne := n.teams.AddUser(teamstest.User{Name: "anne"})
+				n.teams.SetGroup("support", func(g *teamstest.Group) { g.Members = append(g.Members, anne.ID) })
+				n.Person("anne").Says("support", "@Switchback outage status")
+				n.Person("anne").Alone("Nothing")
+				edits(n, strings.ToUpper(object(n, "ana")), anne.Object)
+			},
+		},
+		"a channel with guests": {
+			guest, support, "with guests", handlers.Warn, "inside: {teams: 19:…}", func(n night) {
+				channel(n, inside, "inside")
+				n.env.ConfigYAML += "  inside: {teams: \"" + inside + "\"}\n"
+			},
+		},
+		"a channel with guests for the work": {
+			func(n night) { guest(n); n.env.ConfigYAML += "  inside: {teams: \"" + teamsSupport + "\"}\n" },
+			support, "with guests", handlers.Warn, "inside: {teams: 19:…}", func(n night) {
+				channel(n, inside, "inside")
+				edits(n, "inside: {teams: \""+teamsSupport, "inside: {teams: \""+inside)
+			},
+		},
+		"a team that the bot was removed from": {
+			func(n night) { n.teams.Uninstall(n.t.Context(), "sam", "support") }, support, "nobody knows who reads there", handlers.Fail, "add the app to its team, and mention the bot once",
+			func(n night) {
+				adds(n, "general")
+				n.sam.Says("support", "@Switchback outage status")
+				n.sam.Alone("Nothing")
+			},
+		},
+		"a channel that took nothing": {
+			func(n night) {
+				n.ana.Says("", "outage chat late")
+				confirm := n.ana.Alone("Web shop", "open → closed")
+				n.teams.SetGroup("support", func(g *teamstest.Group) { g.Bot = false })
+				confirm.Press("Close Web shop now")
+				n.ana.Alone("the channel (Teams) cannot be reached")
+			}, support, "removed there, or blocked", handlers.Fail, "add the app to its team again", func(n night) { adds(n, "general") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := inTeams(t, false)
+			n.ana.Says("support", "@Switchback outage status")
+			n.ana.Alone("Nothing")
+			n.env.ConfigYAML = strings.Replace(n.doc, "responders: [ana, sam, kim]", "responders: [ana, sam]", 1)
+			tt.cure(t, n, &n.env, n.teams.Config().Password)
+		})
+	}
 }

@@ -69,10 +69,10 @@ func (s *Slack) examineChannel(ctx context.Context, id, what, inside string) han
 		return f
 	}
 	f.Text = "#" + c.Name + ", for " + what
-	switch {
-	case (c.IsExtShared || c.IsPendingExtShared) && inside == "":
+	switch shared := c.IsExtShared || c.IsPendingExtShared; {
+	case shared && (inside == "" || inside == id):
 		f.State, f.Text, f.Next = handlers.Warn, f.Text+": shared with another organisation, so only title, state and end are shown there", "name a channel for the work: inside: {slack: C…}"
-	case c.IsExtShared || c.IsPendingExtShared:
+	case shared:
 		f.Text += ": shared with another organisation; the work goes to the inside channel"
 	case !c.IsMember:
 		f.State, f.Text, f.Next = handlers.Warn, f.Text+": the bot is not in it, so people cannot mention it there, and a post cannot be found again after a cut line", "type /invite @switchback there"

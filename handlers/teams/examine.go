@@ -59,17 +59,15 @@ func (t *Teams) examineChannel(ctx context.Context, id, what, inside string) han
 		return f
 	}
 	read, err := t.directory.readers(ctx, id)
-	outside := read.outside
-	switch {
+	switch outside := read.outside; {
 	case err != nil:
 		f.State, f.Text = handlers.Fail, fmt.Sprintf("nobody knows who reads there (%v), so it gets title, state and end only", err)
 		f.Next = "add the app to its team, and mention the bot once in that channel"
-	case outside && inside == "":
+	case outside && (inside == "" || inside == id):
 		f.State, f.Text = handlers.Warn, "shared with another organisation, or with guests: it gets title, state and end only, and the work has no channel"
-		f.Next = "name a channel of your own people under inside"
+		f.Next = "name a channel of your own people for the work: inside: {teams: 19:…}"
 	case outside:
-		f.State, f.Text = handlers.Warn, "shared with another organisation, or with guests: it gets title, state and end only"
-		f.Next = "route to a channel of your own people"
+		f.Text += ": shared with another organisation, or with guests; the work goes to the inside channel"
 	}
 	return f
 }
