@@ -124,8 +124,8 @@ const (
 	Name      Answer = "name"      // Adopted, or no baseline: the value that should come back
 )
 
-// Tell applies a person's answer to one step, seen is the state the step was in when the person was asked. It returns
-// ErrMoved if the step has moved on, or the answer does not fit it. Value is used by Name only.
+// Tell applies a person's answer to one step. seen is the state that the step was in when the person was asked. It
+// returns ErrMoved if the step has moved on, or the answer does not fit it. value is used by Name only, reason by Leave.
 func (r Record) Tell(k Key, seen State, a Answer, value Value, by, reason string, at time.Time) (Record, error) {
 	return r.With(k, func(s Step) (Step, error) {
 		onItsWay, back := Intent, RestoreIntent

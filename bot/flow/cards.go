@@ -780,7 +780,7 @@ func sureOver(st change.Step, value change.Value) *card.Sure {
 	return &card.Sure{Title: "Overwrite " + stepName(st) + "?", Text: text, Yes: "Yes, overwrite it", No: "No"}
 }
 
-// failedCard asks once about all steps that did not work in one direction. Not nil only where there are some.
+// failedCard asks once about all steps that did not work in one direction; there is at least one.
 func failedCard(o Outage, steps []change.Step, back bool) card.Card {
 	c := card.Card{Tone: card.Warning, Title: fmt.Sprintf("%d of the settings could not be set", len(steps)), Text: []string{"What was there before is on record. Whatever else was planned went on."}}
 	if back {

@@ -61,7 +61,7 @@ type Event struct {
 type Desk struct {
 	Open    []Outage                         // open outages, oldest first; for a drill with the drills
 	Drills  []Outage                         // open drills
-	Past    []Outage                         // ended ones, oldest first; only for History
+	Past    []Outage                         // all there ever were, oldest first; only where words or a look at what is ready ask for them
 	Walk    *Walk                            // the walk that the person is in the middle of; nil: none
 	Held    map[change.Key]string            // which open outage holds a resource of this event
 	Left    map[change.Key]change.LeftBehind // what earlier outages left behind

@@ -66,7 +66,7 @@ type Outage struct {
 	careful string // what the store may lose, because somebody answers for it; never stored
 
 	asked map[change.Key]Asked // as it was then; never stored
-	now   time.Time            // of the decision that draws it, in the organisation\'s zone; never stored
+	now   time.Time            // of the decision that draws it, in the organisation's zone; never stored
 }
 
 // Asking is the clock of a wait.
@@ -436,7 +436,7 @@ func (s *stepping) turned(b Begun) {
 	}
 }
 
-// deadline moves the deadline, and the ladder and the midnight question with it.
+// deadline moves the deadline, and the ladder of reminders with it.
 func (s *stepping) deadline(at time.Time) {
 	s.o.Deadline, s.o.Rung = at, 0
 	for s.rung(s.o.Rung).Before(s.e.At) && s.rung(s.o.Rung).Before(s.o.Deadline) {
