@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -875,8 +873,7 @@ func (b *batch) log(a entry) error {
 	if err != nil {
 		return fmt.Errorf("audit %s: %w", name, err)
 	}
-	sum := sha256.Sum256(data)
-	*head = hex.EncodeToString(sum[:])
+	*head = hashOf(data)
 	b.save.Audit = append(b.save.Audit, Entry{Log: name, Data: data})
 	return nil
 }
