@@ -877,5 +877,3 @@ func (b *batch) log(a entry) error {
 	b.save.Audit = append(b.save.Audit, Entry{Log: name, Data: data})
 	return nil
 }
-
-func sortedNames(p change.Platforms) []string { return slices.Sorted(maps.Keys(p)) }

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -117,7 +118,7 @@ func (s *Service) blanks(ctx context.Context, action string) []card.Fact {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var out []card.Fact
-	for _, name := range sortedNames(s.platforms) {
+	for _, name := range slices.Sorted(maps.Keys(s.platforms)) {
 		all, err := s.platforms[name].Resources(ctx)
 		if err != nil {
 			continue // the list is a help, not the point

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -174,12 +175,7 @@ func (p Policy) Check(d *config.Document, at string) config.Problems {
 	}
 	name := func(path, n string) {
 		if !known[n] {
-			names := make([]string, 0, len(known))
-			for k := range known {
-				names = append(names, k)
-			}
-			slices.Sort(names)
-			add(path, "%q is not in people%s", n, didYouMean(n, names))
+			add(path, "%q is not in people%s", n, didYouMean(n, slices.Sorted(maps.Keys(known))))
 		}
 	}
 	for i, n := range p.Responders {

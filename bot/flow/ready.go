@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func (s *Service) peaceNow(ctx context.Context, at time.Time) (peace, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	var out peace
-	for _, name := range sortedNames(s.platforms) {
+	for _, name := range slices.Sorted(maps.Keys(s.platforms)) {
 		p := s.platforms[name]
 		all, err := p.Resources(ctx)
 		if err != nil {

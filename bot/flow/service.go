@@ -286,7 +286,7 @@ func (s *Service) list(ctx context.Context, l List) Catalogue {
 	if l.Drill {
 		platforms = s.drills
 	}
-	for _, name := range sortedNames(platforms) {
+	for _, name := range slices.Sorted(maps.Keys(platforms)) {
 		p := platforms[name]
 		all, err := p.Resources(ctx)
 		if err != nil {
