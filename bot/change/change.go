@@ -30,8 +30,8 @@ const DrillPrefix = "drill-"
 
 // Real returns the key of the setting that people look at in a drill. It reports false for any other key.
 func (k Key) Real() (Key, bool) {
-	real, ok := strings.CutPrefix(string(k), DrillPrefix)
-	return Key(real), ok
+	name, ok := strings.CutPrefix(string(k), DrillPrefix)
+	return Key(name), ok
 }
 
 // Value is what a resource is set to. Two values are the same when their Raw bytes are; people see Text.

@@ -232,8 +232,8 @@ func (s *stepping) keep(a Action) {
 		s.note("forgotten", "the values that were read are forgotten, says %s", s.e.By.Name)
 	default:
 		for _, st := range read {
-			real, _ := st.Key.Real()
-			s.do(Know{real, change.Word{Value: st.Before.Value, By: st.Before.By, At: st.Before.At, Listed: listedOf(st)}})
+			k, _ := st.Key.Real()
+			s.do(Know{k, change.Word{Value: st.Before.Value, By: st.Before.By, At: st.Before.At, Listed: listedOf(st)}})
 		}
 		s.o.Told.Kept = "Kept as known values, says " + s.e.By.Name + " " + card.Clock(s.e.At) + "."
 		s.note("kept", "%s kept as known values, says %s", counted(make([]string, len(read)), "values"), s.e.By.Name)

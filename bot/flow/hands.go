@@ -675,7 +675,7 @@ func (s *stepping) instead(screen string, mine []change.Step, fields map[string]
 			continue
 		}
 		s.note("leave", "%s is left by name: %s", stepName(st), reason)
-		s.do(Know{real(st.Key), change.Word{Value: v, By: by, At: at, Listed: listedOf(st)}})
+		s.do(Know{realKey(st.Key), change.Word{Value: v, By: by, At: at, Listed: listedOf(st)}})
 	}
 	s.clicking(screen)
 }

@@ -347,7 +347,7 @@ func (s *Service) known(ctx context.Context, all []change.Resource) ([]change.Re
 	var keys []change.Key
 	for _, r := range all {
 		if r.Way == change.Guided {
-			keys = append(keys, real(r.Key))
+			keys = append(keys, realKey(r.Key))
 		}
 	}
 	words, err := s.store.Words(ctx, keys)
@@ -358,17 +358,17 @@ func (s *Service) known(ctx context.Context, all []change.Resource) ([]change.Re
 	all = slices.Clone(all)
 	said := map[change.Key]change.Word{}
 	for i, r := range all {
-		if w, ok := words[real(r.Key)]; ok && r.Way == change.Guided && w.Newer(r.Known) {
+		if w, ok := words[realKey(r.Key)]; ok && r.Way == change.Guided && w.Newer(r.Known) {
 			all[i].Known, said[r.Key] = &w.Value, w
 		}
 	}
 	return all, said
 }
 
-// real is the setting that people look at: in a drill too.
-func real(k change.Key) change.Key {
-	if real, ok := k.Real(); ok {
-		return real
+// realKey is the setting that people look at: in a drill too.
+func realKey(k change.Key) change.Key {
+	if known, ok := k.Real(); ok {
+		return known
 	}
 	return k
 }

@@ -126,12 +126,12 @@ func inputBlocks(i int, in card.Input) ([]slackgo.Block, error) {
 	}
 	label := plain(in.Label)
 	var out []slackgo.Block
-	add := func(part int, label, hint string, optional bool, kind string, make func(action string) slackgo.BlockElement) error {
+	add := func(part int, label, hint string, optional bool, kind string, element func(action string) slackgo.BlockElement) error {
 		block, action := fieldOf(i, part, in.ID, kind)
 		if width(action) > maxID {
 			return fmt.Errorf("%w: the id of an input is %d bytes", errForm, len(in.ID))
 		}
-		b := slackgo.NewInputBlock(block, plainText(label, maxInputLabel), nil, make(action))
+		b := slackgo.NewInputBlock(block, plainText(label, maxInputLabel), nil, element(action))
 		if hint != "" {
 			b.Hint = plainText(hint, maxHint)
 		}

@@ -538,6 +538,7 @@ func plainText(s string, most int) *slackgo.TextBlockObject {
 	return slackgo.NewTextBlockObject(slackgo.PlainTextType, shorten(orElse(s, "–"), most), false, false)
 }
 
+// orElse is s, or other where s is blank: cmp.Or would keep spaces.
 func orElse(s, other string) string {
 	if strings.TrimSpace(s) == "" {
 		return other

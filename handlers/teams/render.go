@@ -333,6 +333,7 @@ func execute(title string, s card.Style, d data) action {
 	}
 }
 
+// orElse is s, or other where s is blank: cmp.Or would keep spaces.
 func orElse(s, other string) string {
 	if strings.TrimSpace(s) == "" {
 		return other
