@@ -367,7 +367,7 @@ func write(tx *bolt.Tx, c Commit, now time.Time) (uint64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("audit %s: %w", e.Log, err)
 		}
-		entry := slices.Concat(appendMillis(nil, now.UnixMilli()), []byte(e.Log), []byte{0}, e.Data)
+		entry := slices.Concat(sortable(now.UnixMilli()), []byte(e.Log), []byte{0}, e.Data)
 		if err := log.Put(binary.BigEndian.AppendUint64(nil, id), entry); err != nil {
 			return 0, fmt.Errorf("audit %s: %w", e.Log, err)
 		}
@@ -463,10 +463,10 @@ func (s schedule) put(id string, at int64, rest []byte) error {
 	if err := s.remove(id); err != nil {
 		return err
 	}
-	if err := s.items.Put([]byte(id), append(appendMillis(nil, at), rest...)); err != nil {
+	if err := s.items.Put([]byte(id), append(sortable(at), rest...)); err != nil {
 		return err
 	}
-	return s.order.Put(append(appendMillis(nil, at), id...), nil)
+	return s.order.Put(append(sortable(at), id...), nil)
 }
 
 func (s schedule) remove(id string) error {
@@ -474,7 +474,7 @@ func (s schedule) remove(id string) error {
 	if !ok {
 		return nil
 	}
-	return errors.Join(s.items.Delete([]byte(id)), s.order.Delete(append(appendMillis(nil, at), id...)))
+	return errors.Join(s.items.Delete([]byte(id)), s.order.Delete(append(sortable(at), id...)))
 }
 
 // until yields all up to a time, oldest first. Nothing may be written meanwhile.
@@ -501,9 +501,9 @@ func setNumber(b *bolt.Bucket, key string, n uint64) error {
 	return b.Put([]byte(key), binary.BigEndian.AppendUint64(nil, n))
 }
 
-// appendMillis appends a time so that earlier ones sort first, also those before 1970.
-func appendMillis(b []byte, ms int64) []byte {
-	return binary.BigEndian.AppendUint64(b, uint64(ms)^1<<63) //nolint:gosec // all bits are kept
+// sortable is a time in milliseconds as bytes of which the earlier sort first, also those before 1970.
+func sortable(ms int64) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(ms)^1<<63) //nolint:gosec // all bits are kept
 }
 
 // millis reads the time that b begins with.

@@ -136,8 +136,7 @@ func (b *builder) save(ctx context.Context, s Store) error {
 	if b.err != nil {
 		return b.err
 	}
-	_, err := commit(ctx, s, b.commit)
-	return err
+	return commit(ctx, s, b.commit)
 }
 
 // asking is a document: how often a flag was asked for.

@@ -419,20 +419,20 @@ func (f Flow) Save(ctx context.Context, s flow.Save) error {
 		b.commit.Nonce, b.commit.OpLife = NewNonce(), turnLife
 		b.commit.Op = "save/" + b.commit.Nonce
 	}
-	_, err := commit(ctx, f.Store, b.commit)
-	return err
+	return commit(ctx, f.Store, b.commit)
 }
 
 // commit carries a commit out. Errors with a meaning are flow's; any other leaves the outcome unknown, so the same
 // commit is asked for again.
-func commit(ctx context.Context, s Store, c Commit) (counter uint64, err error) {
+func commit(ctx context.Context, s Store, c Commit) error {
+	var err error
 	for range tries {
-		counter, err = s.Commit(ctx, c)
+		_, err = s.Commit(ctx, c)
 		if err == nil || final(err) || ctx.Err() != nil {
 			break
 		}
 	}
-	return counter, inFlow(err)
+	return inFlow(err)
 }
 
 // final reports whether an error of Commit says that nothing was written, and that asking again is of no use.
@@ -819,8 +819,7 @@ func (f Flow) SetAway(ctx context.Context, platform string, d flow.Doc[flow.Away
 	if b.err != nil {
 		return b.err
 	}
-	_, err := commit(ctx, f.Store, b.commit)
-	return err
+	return commit(ctx, f.Store, b.commit)
 }
 
 // Waiting says for each chat platform how many cards wait to be sent there, and since when the oldest does.
@@ -912,7 +911,7 @@ func patiently(ctx context.Context, ask func() error) error {
 // Rest ends the claim of a lane that somebody else sends. A post that came meanwhile has set the timer anew and ended
 // the claim: then nothing is done here.
 func (f Flow) Rest(ctx context.Context, r flow.Rest) error {
-	_, err := commit(ctx, f.Store, Commit{Lease: &Lease{Timer: r.Claim.ID, Token: r.Claim.Token}, Timers: []Timer{{r.Claim.ID, r.At}}})
+	err := commit(ctx, f.Store, Commit{Lease: &Lease{Timer: r.Claim.ID, Token: r.Claim.Token}, Timers: []Timer{{r.Claim.ID, r.At}}})
 	if errors.Is(err, flow.ErrFenced) {
 		return nil
 	}

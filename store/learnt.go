@@ -36,8 +36,7 @@ func (l Learnt) Learn(ctx context.Context, key string, version uint64, data []by
 	default:
 		return nil
 	}
-	_, err := commit(ctx, l.Store, c)
-	return err
+	return commit(ctx, l.Store, c)
 }
 
 // AllLearnt lists the keys that begin so.
