@@ -237,7 +237,7 @@ func (s *Service) after(ctx context.Context, b *batch) {
 			continue // under a lease: the worker claims it
 		}
 		s.running.Go(func() {
-			if _, err := s.work(ctx, w.ID, nil, time.Time{}); err != nil {
+			if err := s.work(ctx, w.ID, nil); err != nil {
 				zerolog.Ctx(ctx).Error().Err(err).Str("work", w.ID).Msg("will be taken up again")
 			}
 		})

@@ -141,7 +141,7 @@ func (s *Service) Recover(ctx context.Context) error {
 		if w, err := s.store.Work(ctx, id); !s.alone && err == nil && w.Value.Task != nil && w.Value.Task.Page != "" {
 			continue // somebody may be reading: one read at a time, its timer takes it over
 		}
-		if _, err := s.work(ctx, id, nil, time.Time{}); err != nil { // its timer brings it back; the others go on
+		if err := s.work(ctx, id, nil); err != nil { // its timer brings it back; the others go on
 			zerolog.Ctx(ctx).Error().Err(err).Str("work", id).Msg("will be taken up again")
 		}
 	}
@@ -157,8 +157,7 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 		if outage, ok := strings.CutPrefix(id, drivePrefix); ok {
 			return true, s.drive(ctx, outage, c)
 		}
-		_, err := s.work(ctx, id, &c, time.Time{})
-		return true, err
+		return true, s.work(ctx, id, &c)
 	}
 	if id, ok := strings.CutPrefix(c.ID, draftTimers); ok {
 		return true, s.store.Save(ctx, Save{Lease: &Lease{Timer: c.ID, Token: c.Token}, Timers: []Timer{{ID: c.ID}}, Dropped: id})
@@ -181,14 +180,15 @@ func (s *Service) Due(ctx context.Context, c Claim) (bool, error) {
 	return true, err
 }
 
-// work does one piece of work, and what follows from it at once. A timer that outlived its work is removed. A form is
-// opened by a surface that waits until then.
-func (s *Service) work(ctx context.Context, id string, c *Claim, until time.Time) (Reply, error) {
+// work does one piece of work for which no surface waits, and what follows from it at once. c is the claim of its timer;
+// nil: it was not claimed. A timer that outlived its work is removed.
+func (s *Service) work(ctx context.Context, id string, c *Claim) error {
 	w, err := s.store.Work(ctx, id)
 	if err != nil {
-		return Reply{}, fmt.Errorf("load work %s: %w", id, err)
+		return fmt.Errorf("load work %s: %w", id, err)
 	}
-	return s.carryOut(ctx, id, w, c, until, nil)
+	_, err = s.carryOut(ctx, id, w, c, time.Time{}, nil)
+	return err
 }
 
 // taken does the work of an event that this process has just taken in: what it will look at is known already.
@@ -229,7 +229,8 @@ func (s *Service) near(ctx context.Context, e Event, to subject, work string) (*
 	return &at, nil
 }
 
-// carryOut does a piece of work. At is the Service for its first decision; nil: one is made.
+// carryOut does a piece of work. A surface waits until then to open a form; zero: none does. at is the Service for its
+// first decision; nil: one is made.
 func (s *Service) carryOut(ctx context.Context, id string, w Doc[Work], c *Claim, until time.Time, at *Service) (Reply, error) {
 	switch {
 	case w.Version == 0:
