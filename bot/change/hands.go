@@ -9,15 +9,15 @@ import "time"
 // Take gives a free guided step to a person. A step that somebody else holds, or that has nothing left to do for a
 // person, returns ErrMoved.
 func Take(s Step, who Holder) (Step, error) {
-	if s.Way != Guided || s.Holder != nil && s.Holder.ID != who.ID || !byHand(s) {
+	if s.Way != Guided || s.Holder != nil && s.Holder.ID != who.ID || !s.ByHand() {
 		return s, ErrMoved
 	}
 	s.Holder = &who
 	return s, nil
 }
 
-// byHand reports whether a guided step has something left to do for a person.
-func byHand(s Step) bool {
+// ByHand reports whether a guided step has something left to do for a person.
+func (s Step) ByHand() bool {
 	switch s.State {
 	case Planned, Recorded, Intent, Unknown, RestoreIntent:
 		return true

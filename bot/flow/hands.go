@@ -50,19 +50,10 @@ func (s *stepping) on(screen string, fits func(change.Step) bool) []change.Step 
 	return out
 }
 
-func undone(st change.Step) bool {
-	switch st.State {
-	case change.Planned, change.Recorded, change.Intent, change.Unknown, change.RestoreIntent:
-		return true
-	default:
-		return st.State == change.IsSet && st.Back
-	}
-}
-
-func free(st change.Step) bool { return undone(st) && st.Holder == nil }
+func free(st change.Step) bool { return st.ByHand() && st.Holder == nil }
 
 func heldBy(id string) func(change.Step) bool {
-	return func(st change.Step) bool { return undone(st) && st.Holder != nil && st.Holder.ID == id }
+	return func(st change.Step) bool { return st.ByHand() && st.Holder != nil && st.Holder.ID == id }
 }
 
 // resting reports whether nobody can log in: then no card asks for a click.
@@ -81,7 +72,7 @@ func (s *stepping) hands() {
 		s.askToLook(screen)
 		s.post("board/"+screen, s.thread(), s.board(screen))
 		var people []change.Holder
-		for _, st := range s.on(screen, undone) {
+		for _, st := range s.on(screen, change.Step.ByHand) {
 			if st.Holder != nil && !slices.ContainsFunc(people, func(h change.Holder) bool { return h.ID == st.Holder.ID }) {
 				people = append(people, *st.Holder)
 			}
@@ -116,7 +107,7 @@ func (s *stepping) handButton(verb, screen, label string, style card.Style, open
 // board is the work list of one screen, for everybody in the thread.
 func (s *stepping) board(screen string) card.Card {
 	all := s.on(screen, func(st change.Step) bool { return st.State != change.Left })
-	todo := s.on(screen, undone)
+	todo := s.on(screen, change.Step.ByHand)
 	open := s.on(screen, free)
 	c := card.Card{Tone: card.Warning, Title: fmt.Sprintf("%s: %d of %d still to do by hand", screen, len(todo), len(all))}
 	if len(todo) == 0 {
@@ -125,9 +116,9 @@ func (s *stepping) board(screen string) card.Card {
 	c.Facts = facts(all, func(st change.Step) card.Fact {
 		f := stepFact(st)
 		switch {
-		case undone(st) && st.Before == nil && st.State == change.Planned:
+		case st.ByHand() && st.Before == nil && st.State == change.Planned:
 			f.Before, f.Note = "to be noted in Gladly", "free"
-		case undone(st):
+		case st.ByHand():
 			f.Note = map[bool]string{false: "free", true: "free, to be put back"}[st.Back]
 		}
 		if st.State == change.Unknown {
@@ -238,7 +229,7 @@ func (s *stepping) handCard(screen string, h change.Holder) card.Card {
 	}
 	if len(click) == 0 {
 		c := card.Card{Tone: card.Done, Title: h.Name + " has nothing left to do at " + screen}
-		if len(s.on(screen, undone)) > 0 {
+		if len(s.on(screen, change.Step.ByHand)) > 0 {
 			c.Tone, c.Title = card.Info, h.Name+" is at nothing in "+screen+" any more"
 			c.Text = []string{"What is still to do there stands in the list."}
 		}
@@ -346,7 +337,7 @@ func (s *stepping) may(screen string) bool { return s.clicks(screen) || s.helps(
 // that was last known may put back, and nothing else.
 func (s *stepping) clicks(screen string) bool {
 	by := s.e.By
-	forward := slices.ContainsFunc(s.on(screen, undone), func(st change.Step) bool { return !st.Back })
+	forward := slices.ContainsFunc(s.on(screen, change.Step.ByHand), func(st change.Step) bool { return !st.Back })
 	return by.Responder || by.Admin || by.Restorer && !forward || by.Unknown != "" && by.ID == s.o.Owner.ID
 }
 
@@ -538,7 +529,7 @@ func (s *stepping) askToLook(screen string) {
 	done := s.on(screen, func(st change.Step) bool {
 		return st.State == change.IsSet || st.State == change.Restored && st.Set != nil
 	})
-	asked := func(st change.Step) bool { return undone(st) || st.State == change.Conflict }
+	asked := func(st change.Step) bool { return st.ByHand() || st.State == change.Conflict }
 	if len(done) == 0 || len(s.on(screen, asked)) > 0 {
 		return
 	}

@@ -82,7 +82,7 @@ func (s *stepping) askMenus() {
 		}
 		m = s.o.IVRs[i]
 		needed := slices.ContainsFunc(s.r.Steps, func(st change.Step) bool {
-			return toVoicemail(st) && st.Want.Text == m.Name && undone(st) && !st.Back
+			return toVoicemail(st) && st.Want.Text == m.Name && st.ByHand() && !st.Back
 		})
 		state := m.By
 		switch {
