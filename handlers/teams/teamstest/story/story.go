@@ -95,12 +95,6 @@ func (p *Person) Says(where, text string) {
 	p.say(where, "", text)
 }
 
-// Replies writes into the thread of a message.
-func (p *Person) Replies(to *Message, text string) {
-	p.world.t.Helper()
-	p.say(to.m.Group, to.m.Root, text)
-}
-
 func (p *Person) say(where, root, text string) {
 	p.world.t.Helper()
 	d, err := p.world.teams.Say(p.world.t.Context(), p.user.Name, where, root, text)
@@ -130,9 +124,6 @@ func (p *Person) all(messages []teamstest.Message) []*Message {
 	}
 	return out
 }
-
-// Reloads loads Teams anew: messages are as everybody sees them.
-func (p *Person) Reloads() { p.world.teams.Reload(p.user.Name) }
 
 // Channel is a conversation as a test looks at it: as everybody sees it.
 type Channel struct {
@@ -253,9 +244,6 @@ func (m *Message) Has(texts ...string) bool {
 
 // Raw is the message itself.
 func (m *Message) Raw() teamstest.Message { return m.m }
-
-// Buttons are the labels of its buttons.
-func (m *Message) Buttons() []string { return m.m.Buttons() }
 
 // As is the message as this person sees it now.
 func (m *Message) As(p *Person) *Message {
