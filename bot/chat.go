@@ -22,7 +22,6 @@ import (
 	"switchback/bot/flow"
 	"switchback/bot/gladly"
 	"switchback/bot/incident"
-	"switchback/bot/sim"
 	"switchback/bot/tree"
 	"switchback/handlers"
 	"switchback/handlers/flags"
@@ -98,7 +97,7 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 			return err
 		}
 		defer company.stop()
-		platforms = change.Platforms{"sim": sim.NewPlatform(org.practice(), company.url, &http.Client{Timeout: 10 * time.Second})}
+		platforms = company.platforms(org)
 		extras["/company"] = company.command
 	}
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"switchback/bot/change"
 	"switchback/bot/config"
 	"switchback/bot/sim"
 )
@@ -61,6 +62,11 @@ func startCompany(ctx context.Context, config, state string, errs io.Writer) (*c
 func (c *company) stop() {
 	_ = c.keep.Close()
 	_ = c.cmd.Wait()
+}
+
+// platforms are where the company's settings live; o is the document that it was started with.
+func (c *company) platforms(o organisation) change.Platforms {
+	return change.Platforms{"sim": sim.NewPlatform(o.practice(), c.url, c.client)}
 }
 
 type simCommand struct {

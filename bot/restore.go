@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,7 +18,6 @@ import (
 	"switchback/bot/card"
 	"switchback/bot/change"
 	"switchback/bot/flow"
-	"switchback/bot/sim"
 	"switchback/handlers/terminal"
 	"switchback/store"
 )
@@ -73,7 +71,7 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		defer company.stop()
-		platforms = change.Platforms{"sim": sim.NewPlatform(b.org.practice(), company.url, &http.Client{Timeout: 10 * time.Second})}
+		platforms = company.platforms(b.org)
 	}
 	b.on(platforms)
 	r := restoring{bench: b, id: c.ID, platforms: platforms, in: bufio.NewReader(s.in), out: s.out, asked: map[string]bool{}}
