@@ -227,17 +227,18 @@ func (j *restoring) show(ctx context.Context, o flow.Outage, r change.Record) (i
 		if !st.Back {
 			n++
 		}
-		now, note := "", ""
+		note := ""
 		p, err := j.platforms.For(st.Key)
 		var v change.Value
 		if err == nil {
 			v, err = p.Read(ctx, st.Key)
 		}
-		switch now = strconv.Quote(v.Text); {
+		now := strconv.Quote(v.Text)
+		switch {
 		case ctx.Err() != nil:
 			return 0, ctx.Err()
 		case st.Way == change.Guided:
-			now, note = "only a person can see it", ""
+			now = "only a person can see it"
 		case err != nil:
 			now = "cannot be read (" + err.Error() + ")"
 		case st.Before == nil:
