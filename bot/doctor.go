@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchback/bot/change"
+	"switchback/bot/flow"
 	"switchback/bot/gladly"
 	"switchback/handlers"
 	"switchback/handlers/flags"
@@ -143,44 +144,27 @@ func examineStore(ctx context.Context, e environment) []handlers.Finding {
 }
 
 func examineChats(ctx context.Context, e environment, org organisation) []handlers.Finding {
-	var out []handlers.Finding
-	switch {
-	case e.SlackToken != "" && e.SlackSigningSecret == "" && e.SlackAppToken == "": // the environment says so
-	case e.SlackToken == "" && e.TeamsApp == "":
-		out = append(out, handlers.Finding{Part: "chat platforms", State: handlers.Warn, Text: "none is set up", Next: "the README's section “In Slack” or “In Microsoft Teams”"})
-	case e.SlackToken == "": // Teams alone
-	default:
-		s, err := slack.New(slack.Config{
-			Organisation: org.Slack, SigningSecrets: secrets(e.SlackSigningSecret), Token: e.SlackToken, AppToken: e.SlackAppToken,
-			API: e.SlackAPI, ResponseHosts: e.SlackHosts,
-		})
-		if err != nil {
-			return append(out, handlers.Finding{Part: "Slack", State: handlers.Fail, Text: err.Error(), Next: "the README's section “In Slack”"})
-		}
-		what := slack.Examined{Channels: map[string]string{}, Inside: org.Inside.Slack, People: map[string]string{}}
-		for _, r := range org.Channels {
-			if r.Slack != "" {
-				what.Channels[r.Slack] = orAll(r.For)
-			}
-		}
-		if org.Inside.Slack != "" {
-			what.Channels[org.Inside.Slack] = "the work, where a channel is shared outside"
-		}
-		for _, p := range org.People {
-			if p.Slack != "" {
-				what.People[p.Slack] = p.Name
-			}
-		}
-		out = append(out, s.Examine(ctx, what)...)
+	if e.SlackToken == "" && e.TeamsApp == "" {
+		return []handlers.Finding{{Part: "chat platforms", State: handlers.Warn, Text: "none is set up", Next: "the README's section “In Slack” or “In Microsoft Teams”"}}
 	}
-	return append(out, examineTeams(ctx, e, org)...)
+	return append(examineSlack(ctx, e, org), examineTeams(ctx, e, org)...)
+}
+
+func examineSlack(ctx context.Context, e environment, org organisation) []handlers.Finding {
+	if e.SlackToken == "" || e.SlackSigningSecret == "" && e.SlackAppToken == "" {
+		return nil // not set up, or the environment says so
+	}
+	s, err := slack.New(slack.Config{
+		Organisation: org.Slack, SigningSecrets: secrets(e.SlackSigningSecret), Token: e.SlackToken, AppToken: e.SlackAppToken,
+		API: e.SlackAPI, ResponseHosts: e.SlackHosts,
+	})
+	if err != nil {
+		return []handlers.Finding{{Part: "Slack", State: handlers.Fail, Text: err.Error(), Next: "the README's section “In Slack”"}}
+	}
+	return s.Examine(ctx, examined(org, func(r flow.Route) string { return r.Slack }, func(p flow.Someone) string { return p.Slack }))
 }
 
 func examineTeams(ctx context.Context, e environment, org organisation) []handlers.Finding {
-	const part, next = "Teams", "the README's section “In Microsoft Teams”"
-	fail := func(err error) []handlers.Finding {
-		return []handlers.Finding{{Part: part, State: handlers.Fail, Text: err.Error(), Next: next}}
-	}
 	if e.TeamsApp == "" || e.TeamsPassword == "" || e.TeamsTenant == "" || e.RedisURL == "" && e.DataDir == "" {
 		return nil // not set up, or the environment says so
 	}
@@ -191,23 +175,25 @@ func examineTeams(ctx context.Context, e environment, org organisation) []handle
 	defer st.Close()
 	t, err := teams.New(e.teamsConfig(org, st))
 	if err != nil {
-		return fail(err)
+		return []handlers.Finding{{Part: "Teams", State: handlers.Fail, Text: err.Error(), Next: "the README's section “In Microsoft Teams”"}}
 	}
-	what := teams.Examined{Channels: map[string]string{}, Inside: org.Inside.Teams, People: map[string]string{}}
-	for _, r := range org.Channels {
-		if r.Teams != "" {
-			what.Channels[r.Teams] = orAll(r.For)
-		}
-	}
-	if org.Inside.Teams != "" {
-		what.Channels[org.Inside.Teams] = "the work, where a channel is shared outside"
-	}
-	for _, p := range org.People {
-		if p.Teams != "" {
-			what.People[p.Teams] = p.Name
-		}
-	}
+	what := examined(org, func(r flow.Route) string { return r.Teams }, func(p flow.Someone) string { return p.Teams })
 	return append(t.Examine(ctx, what), unnamedInTeams(org)...)
+}
+
+// examined is what the document has on one chat platform; an empty id is none there.
+func examined(org organisation, channel func(flow.Route) string, account func(flow.Someone) string) handlers.Examined {
+	out := handlers.Examined{Channels: map[string]string{}, Inside: channel(org.Inside), People: map[string]string{}}
+	for _, r := range org.Channels {
+		out.Channels[channel(r)] = orAll(r.For)
+	}
+	out.Channels[out.Inside] = "the work, where a channel is shared outside"
+	for _, p := range org.People {
+		out.People[account(p)] = p.Name
+	}
+	delete(out.Channels, "")
+	delete(out.People, "")
+	return out
 }
 
 // unnamedInTeams names the responders who have no rights in Teams: nobody is recognised there by a name or an address.

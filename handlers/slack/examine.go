@@ -11,15 +11,8 @@ import (
 	"switchback/handlers"
 )
 
-// Examined is what Examine looks at: channels and people of the organisation document, by their ids.
-type Examined struct {
-	Channels map[string]string // id → what it is for
-	Inside   string            // where the work goes when a channel is shared outside; "" is none
-	People   map[string]string // id → name
-}
-
 // Examine asks Slack for all that the bot needs of it, and posts nothing. What is wrong comes with the next step.
-func (s *Slack) Examine(ctx context.Context, e Examined) []handlers.Finding {
+func (s *Slack) Examine(ctx context.Context, e handlers.Examined) []handlers.Finding {
 	answer, err := s.api.AuthTestContext(ctx)
 	if err != nil {
 		next := "see whether slack.com can be reached from here"

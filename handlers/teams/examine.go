@@ -10,15 +10,8 @@ import (
 	"switchback/handlers"
 )
 
-// Examined is what Examine looks at: channels and people of the organisation document, by their ids.
-type Examined struct {
-	Channels map[string]string // id → what it is for
-	Inside   string            // where the work goes when a channel is shared outside; "" is none
-	People   map[string]string // id → name
-}
-
 // Examine asks Microsoft for all that the bot needs of it, and posts nothing. What is wrong comes with the next step.
-func (t *Teams) Examine(ctx context.Context, e Examined) []handlers.Finding {
+func (t *Teams) Examine(ctx context.Context, e handlers.Examined) []handlers.Finding {
 	const part = "Teams"
 	if _, err := t.validator.keys.get(ctx, ""); errors.Is(err, errKeys) {
 		return []handlers.Finding{{Part: part, State: handlers.Fail, Text: err.Error(), Next: "see whether login.botframework.com can be reached from here; until then nothing from Teams is let in"}}
