@@ -139,63 +139,77 @@ func (s *strait) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// killed is a night on which the bot is killed at one of its calls, and started again at once.
-type killed struct {
-	*slackNight
-	strait *strait
-	vars   []string
+// reborn is a bot that is killed at one of its calls, and started again at once.
+type reborn struct {
+	strait  *strait
+	anew    func() (*served, error) // starts another one
+	connect func(url string)        // tells the chat platform where the bot is now
 
 	mu      sync.Mutex
 	bot     *served
 	running chan struct{} // closed while it runs
-	fails   error
+	fails   error         // why it could not be started again
+}
+
+// again kills the bot and starts another one.
+func (r *reborn) again() {
+	r.mu.Lock()
+	old := r.bot
+	r.running = make(chan struct{})
+	running := r.running
+	r.mu.Unlock()
+	old.kill()
+	go func() {
+		p, err := r.anew()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.fails = err; err == nil {
+			r.bot = p
+			r.connect(p.url)
+		}
+		close(running)
+	}()
+}
+
+// await returns when the bot runs, or could not be started again.
+func (r *reborn) await() {
+	r.mu.Lock()
+	running := r.running
+	r.mu.Unlock()
+	<-running
+}
+
+// finish lets the bot end by itself, after the last of what happens.
+func (r *reborn) finish() {
+	r.strait.mu.Lock()
+	r.strait.happen = nil
+	r.strait.mu.Unlock()
+	r.strait.doing.Wait()
+	r.await()
+	r.bot.terminate()
+}
+
+// killed is a night in Slack with such a bot.
+type killed struct {
+	*slackNight
+	*reborn
 }
 
 // killedAt starts such a night. Where at is negative, nothing happens.
 func killedAt(t *testing.T, at int, before bool, vars ...string) *killed {
 	t.Helper()
 	s := newStrait(t)
-	k := &killed{slackNight: acmeInSlack(t, slacktest.Config{BaseURL: s.URL, NoRateLimits: true}), strait: s, vars: vars, running: make(chan struct{})}
+	n := acmeInSlack(t, slacktest.Config{BaseURL: s.URL, NoRateLimits: true})
+	k := &killed{n, &reborn{
+		strait: s, anew: func() (*served, error) { return n.tryServe(vars...) },
+		connect: func(url string) { n.slack.Connect(slacktest.At(url)) }, running: make(chan struct{}),
+	}}
 	s.to, s.at, s.before, s.happen = k.slack, at, before, k.again
 	k.bot = k.serve(vars...)
 	close(k.running)
 	k.look(k.bot.url)
 	k.Within(time.Minute)
 	return k
-}
-
-// again kills the bot and starts another one.
-func (k *killed) again() {
-	k.mu.Lock()
-	old := k.bot
-	k.running = make(chan struct{})
-	running := k.running
-	k.mu.Unlock()
-	old.kill()
-	go func() {
-		p, err := k.tryServe(k.vars...)
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if k.fails = err; err == nil {
-			k.bot = p
-			k.slack.Connect(slacktest.At(p.url))
-		}
-		close(running)
-	}()
-}
-
-// end lets the bot end by itself, after the last of what happens.
-func (k *killed) end() {
-	k.t.Helper()
-	k.strait.mu.Lock()
-	k.strait.happen = nil
-	k.strait.mu.Unlock()
-	k.strait.doing.Wait()
-	k.mu.Lock()
-	running := k.running
-	k.mu.Unlock()
-	<-running
-	k.bot.terminate()
 }
 
 // does does something as people do: where Slack says that it did not work, once more when the bot is there again.
@@ -205,10 +219,7 @@ func (k *killed) does(what string, do func() slacktest.Delivery) {
 		if d := do(); d.OK() {
 			return
 		}
-		k.mu.Lock()
-		running := k.running
-		k.mu.Unlock()
-		<-running
+		k.await()
 	}
 	k.t.Fatalf("%s: not taken in, twice (%v)", what, k.fails)
 }
@@ -259,7 +270,7 @@ func TestServeKilledAtEachCall(t *testing.T) {
 	clean := killedAt(t, -1, false, "DATA_DIR="+dir)
 	clean.night1()
 	calls := clean.strait.calls
-	clean.end()
+	clean.finish()
 	if len(calls) < 8 {
 		t.Fatalf("only %d calls: %q", len(calls), calls)
 	}
@@ -278,7 +289,7 @@ func TestServeKilledAtEachCall(t *testing.T) {
 			dir := t.TempDir()
 			k := killedAt(t, at, before, "DATA_DIR="+dir)
 			k.night1()
-			k.end()
+			k.finish()
 			if out := outages(t, dir); out != "Nothing is open.\n" {
 				t.Errorf("bot outages afterwards: %s", out)
 			}

@@ -113,7 +113,7 @@ func TestServeInTeamsOneOfTwoKilled(t *testing.T) {
 			s.to = n.teams
 			a, b := n.serve("REDIS_URL="+url), n.serve("REDIS_URL="+url)
 			bots := []string{a.url + "/api/messages", b.url + "/api/messages"}
-			k := &killedInTeams{twoNight: n, strait: s, running: make(chan struct{})}
+			k := &killedInTeams{twoNight: n, reborn: &reborn{strait: s, running: make(chan struct{})}}
 			close(k.running)
 			k.look(a.url)
 			k.Within(2 * time.Minute)

@@ -39,17 +39,11 @@ func (n *twoNight) tryServe(vars ...string) (*served, error) {
 	return tryServe(n.t, append(env, vars...)...)
 }
 
-// killedInTeams is a night on which the bot is killed at one of its calls, and started again at once.
+// killedInTeams is a night in Teams with a bot that is killed.
 type killedInTeams struct {
 	*twoNight
-	strait *strait
-	vars   []string
-	twice  int // what people did once more, because the bot died before it answered
-
-	mu      sync.Mutex
-	bot     *served
-	running chan struct{} // closed while it runs
-	fails   error
+	*reborn
+	twice int // what people did once more, because the bot died before it answered
 }
 
 // killedInTeamsAt starts such a night. Where at is negative, nothing happens.
@@ -57,47 +51,16 @@ func killedInTeamsAt(t *testing.T, at int, before bool, vars ...string) *killedI
 	t.Helper()
 	s := newStrait(t)
 	n := acmeInTeams(t, teamstest.Config{BaseURL: s.URL, Repeat: true, NoRateLimits: true}, false)
-	k := &killedInTeams{twoNight: n, strait: s, vars: vars, running: make(chan struct{})}
+	k := &killedInTeams{twoNight: n, reborn: &reborn{
+		strait: s, anew: func() (*served, error) { return n.tryServe(vars...) },
+		connect: func(url string) { n.teams.Connect(url + "/api/messages") }, running: make(chan struct{}),
+	}}
 	s.to, s.at, s.before, s.happen = k.teams, at, before, k.again
 	k.bot = k.serve(vars...)
 	close(k.running)
 	k.look(k.bot.url)
 	k.Within(time.Minute)
 	return k
-}
-
-// again kills the bot and starts another one.
-func (k *killedInTeams) again() {
-	k.mu.Lock()
-	old := k.bot
-	k.running = make(chan struct{})
-	running := k.running
-	k.mu.Unlock()
-	old.kill()
-	go func() {
-		p, err := k.tryServe(k.vars...)
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if k.fails = err; err == nil {
-			k.bot = p
-			k.teams.Connect(p.url + "/api/messages")
-		}
-		close(running)
-	}()
-}
-
-// end lets the bot end by itself, after the last of what happens.
-func (k *killedInTeams) end() {
-	k.t.Helper()
-	k.strait.mu.Lock()
-	k.strait.happen = nil
-	k.strait.mu.Unlock()
-	k.strait.doing.Wait()
-	k.mu.Lock()
-	running := k.running
-	k.mu.Unlock()
-	<-running
-	k.bot.terminate()
 }
 
 // does does something as people do: where Teams says that it did not work, once more when the bot is there again.
@@ -108,10 +71,7 @@ func (k *killedInTeams) does(what string, do func() (teamstest.Delivery, error))
 			return
 		}
 		k.twice++
-		k.mu.Lock()
-		running := k.running
-		k.mu.Unlock()
-		<-running
+		k.await()
 	}
 	k.t.Fatalf("%s: not taken in, twice (%v)", what, k.fails)
 }
@@ -160,7 +120,7 @@ func TestServeInTeamsKilledAtEachCall(t *testing.T) {
 	dir := t.TempDir()
 	clean := killedInTeamsAt(t, -1, false, "DATA_DIR="+dir)
 	clean.night1()
-	clean.end()
+	clean.finish()
 	calls, usual := clean.strait.calls, len(clean.messages())
 	if len(calls) < 12 {
 		t.Fatalf("only %d calls: %q", len(calls), calls)
@@ -176,7 +136,7 @@ func TestServeInTeamsKilledAtEachCall(t *testing.T) {
 			dir := t.TempDir()
 			k := killedInTeamsAt(t, at, before, "DATA_DIR="+dir)
 			k.night1()
-			k.end()
+			k.finish()
 			if got, marked := len(k.messages()), k.marked(); got < usual || got > usual+marked+k.twice {
 				t.Errorf("%d messages of which %d say that they may stand there twice, with %d things done twice, want %d:\n%s", got, marked, k.twice, usual, k.everything())
 			}
