@@ -155,17 +155,7 @@ func onTheirWay(ctx context.Context, st store.Store) (func(id string) bool, erro
 }
 
 // about is the outage or the walk that a message is of; "" is neither.
-func about(message string) string {
-	if id, ok := strings.CutPrefix(message, "home:"); ok {
-		return id
-	}
-	message = strings.TrimPrefix(message, "walk:")
-	id, _, ok := strings.Cut(message, "/")
-	if !ok || strings.Contains(id, ":") {
-		return ""
-	}
-	return id
-}
+func about(message string) string { return flow.OutageOf(strings.TrimPrefix(message, walkLog)) }
 
 // find adds the documents around what goes: marks of what was sent, and whose walk it was; and counts.
 func (p *pruning) find(ctx context.Context, st store.Store, names, gone map[string]bool) error {
