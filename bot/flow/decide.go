@@ -446,6 +446,9 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 	if s.policy.FourEyes && !b.walk.Value.Drill {
 		n, _ := t.Node(b.walk.Value.at())
 		b.event.Desk.Asker = s.who(ctx, Person{Account: b.walk.Value.By.Account, Member: true})
+		if p, ok := b.event.What.(Press); ok && p.Action.Verb == "second-yes" {
+			b.event.By.Email, b.event.Desk.Asker.Email = s.email(ctx, b.event.By), s.email(ctx, b.event.Desk.Asker)
+		}
 		o := Outage{Channel: n.Channel, Home: b.walk.Value.Place}
 		for _, open := range b.event.Desk.Open {
 			if open.ID == b.walk.Value.Join {

@@ -64,6 +64,18 @@ func (s *Service) who(ctx context.Context, claimed Person) Person {
 	return p
 }
 
+// email is the address of somebody; where the document has none, the one that their chat platform verified.
+func (s *Service) email(ctx context.Context, p Person) string {
+	known := s.policy.email(p)
+	platform, id, _ := strings.Cut(p.Account, ":")
+	if d, ok := s.directories[platform]; ok && known == "" {
+		if a, err := d.Account(ctx, id); err == nil {
+			known = a.Email
+		}
+	}
+	return known
+}
+
 // gone are the ids of those with a part in an outage, or about to have one, who may not act here any more. Who cannot be looked up stays.
 func (s *Service) gone(ctx context.Context, o Outage, r change.Record) map[string]bool {
 	out := map[string]bool{}

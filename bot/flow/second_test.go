@@ -235,6 +235,16 @@ func TestFourEyesByDirectory(t *testing.T) {
 			n.member("U3", flow.Press{Action: yes})
 			n.wants(3)
 		},
+		"one verified e-mail address is one person, whatever the document calls them": func(n *night, d *directory) {
+			sam := d.accounts["sam"]
+			sam.Email = "Pat@acme.example"
+			d.accounts["U1"], d.accounts["sam"] = full, sam
+			n.member("U1", flow.Command{Words: []string{"chat", "late"}})
+			n.member("U1", flow.Press{Action: n.button("Close")})
+			n.member("sam", flow.Press{Action: n.button("I agree")})
+			n.shows("This needs somebody else")
+			n.wants(0)
+		},
 		"nobody is asked where another organisation reads along": func(n *night, d *directory) {
 			d.accounts["U1"], d.shared["#support"] = full, true
 			n.member("U1", flow.Command{Words: []string{"chat", "late"}})
