@@ -130,7 +130,8 @@ func (s *stepping) menuCard(i int, needed bool) card.Card {
 		c.Text = []string{"The others note meanwhile what each number shows. The clicks come when it is published."}
 		text := strings.ReplaceAll(s.e.Desk.HowTo, `"Voicemail Only"`, `"`+plain(m.Name)+`"`)
 		c.Text = append(c.Text, paragraphs(text)...)
-		c.Buttons = []card.Button{do("ivr-yes", "It is published", card.Primary), do("ivr-free", "I cannot: somebody else", card.Plain)}
+		free := Action{Outage: s.o.ID, Verb: "ivr-free", State: m.Maker.ID, Arg: strconv.Itoa(i)}.Encode()
+		c.Buttons = []card.Button{do("ivr-yes", "It is published", card.Primary), {Label: "I cannot: somebody else", Action: free}}
 	}
 	return c
 }
@@ -163,6 +164,14 @@ func (s *stepping) menu(a Action) {
 		s.o.IVRs[i].Maker = &by
 		s.note("ivr", "%s creates the IVR %q", by.Name, m.Name)
 	case "ivr-free":
+		if m.Maker == nil || late(a, m.Maker.ID) {
+			who := "Nobody creates it now"
+			if m.Maker != nil {
+				who = m.Maker.Name + " creates it now"
+			}
+			s.tell(card.Card{Title: who, Text: []string{"That card was of earlier. Nothing was changed by your press."}})
+			return
+		}
 		s.o.IVRs[i].Maker = nil
 		s.note("ivr", "nobody creates the IVR %q now", m.Name)
 	case "ivr-yes":
