@@ -239,10 +239,6 @@ func metricTable(t *testing.T) string {
 				labels = append(labels, code(l[1]))
 			}
 		}
-		if last := len(rows) - 1; last >= 0 && rows[last][1] == h[2] { // of one kind
-			rows[last][0] += " " + code(strings.TrimPrefix(h[1], "switchback"))
-			continue
-		}
 		rows = append(rows, []string{code(h[1]), h[2], strings.Join(labels, " ")})
 	}
 	return table([]string{"metric", "", "labels"}, rows...)

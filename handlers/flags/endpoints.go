@@ -281,21 +281,16 @@ type counters struct {
 	chat, voice, kept, letThrough, unknown, denied, refused, reads, failed atomic.Uint64
 }
 
-// Counts returns what happened since the start, by the name of its metric. They only grow.
-func (e *Endpoints) Counts() map[string]uint64 {
-	out := map[string]uint64{}
-	for name, n := range map[string]*atomic.Uint64{
-		"flags_chat_answered_total":   &e.counts.chat,       // known, to pages
-		"flags_voice_answered_total":  &e.counts.voice,      // known, to phone menus
-		"flags_answered_old_total":    &e.counts.kept,       // of these: from what was last known, the store being away
-		"flags_let_through_total":     &e.counts.letThrough, // not known: open, usual menu
-		"flags_no_such_target_total":  &e.counts.unknown,
-		"flags_unauthorized_total":    &e.counts.denied,
-		"flags_bad_request_total":     &e.counts.refused,
-		"flags_readings_total":        &e.counts.reads, // of the store
-		"flags_readings_failed_total": &e.counts.failed,
-	} {
-		out[name] = n.Load()
-	}
-	return out
+// Counts names what happened since the start: the name of each metric, what it counts, and how often. They only grow.
+func (e *Endpoints) Counts(each func(name, help string, n uint64)) {
+	c := &e.counts
+	each("flags_chat_answered_total", "Questions of pages that were answered with what their flag says.", c.chat.Load())
+	each("flags_voice_answered_total", "Questions of phone menus that were answered with what their flag says.", c.voice.Load())
+	each("flags_answered_old_total", "Of the answered ones: from what was known last, while the store could not be read.", c.kept.Load())
+	each("flags_let_through_total", "Questions while the flag was not known: chat open, the usual menu.", c.letThrough.Load())
+	each("flags_no_such_target_total", "Questions about apps and numbers that have no flag.", c.unknown.Load())
+	each("flags_unauthorized_total", "Questions of phone menus without the right user and password.", c.denied.Load())
+	each("flags_bad_request_total", "Questions of phone menus that could not be understood.", c.refused.Load())
+	each("flags_readings_total", "Readings of the flags from the store.", c.reads.Load())
+	each("flags_readings_failed_total", "Of these: those that failed.", c.failed.Load())
 }

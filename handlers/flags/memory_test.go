@@ -176,7 +176,8 @@ func TestStoreAwayEndsInOpen(t *testing.T) {
 				if !strings.Contains(n.log.String(), "can be read again") {
 					t.Errorf("nothing says that it is over:\n%s", n.log)
 				}
-				counts := n.Counts()
+				counts := map[string]uint64{}
+				n.Counts(func(name, _ string, n uint64) { counts[name] = n })
 				for name, want := range map[string]uint64{"flags_let_through_total": 2, "flags_answered_old_total": 2, "flags_chat_answered_total": 2, "flags_voice_answered_total": 2} {
 					if counts[name] != want {
 						t.Errorf("%s = %d, want %d", name, counts[name], want)

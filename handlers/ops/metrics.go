@@ -20,7 +20,7 @@ type Sources struct {
 	Open    func(ctx context.Context) ([]flow.Outage, error)
 	Healthy func(ctx context.Context) (bool, string)
 	Waiting func(ctx context.Context) (map[string]flow.Queue, error) // by chat platform
-	Flags   func() map[string]uint64                                 // counters since the start, by name
+	Flags   func(each func(name, help string, n uint64))             // counters since the start
 	Pages   func(ctx context.Context) (map[string]time.Time, error)  // when each status page was read last
 }
 
@@ -59,7 +59,7 @@ func (m *Metrics) Handler() http.Handler {
 // collector asks the sources at each scrape.
 type collector struct{ sources Sources }
 
-func gauge(name, help string, labels ...string) *prometheus.Desc {
+func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("switchback_"+name, help, labels, nil)
 }
 
@@ -81,23 +81,23 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 				late++
 			}
 		}
-		set(gauge("outages_open", "Open outages."), float64(len(open)))
-		set(gauge("outages_overdue", "Open outages whose time ran out, and nobody decided."), float64(late))
+		set(desc("outages_open", "Open outages."), float64(len(open)))
+		set(desc("outages_overdue", "Open outages whose time ran out, and nobody decided."), float64(late))
 	}
 	healthy, _ := c.sources.Healthy(ctx)
-	set(gauge("store_changes_allowed", "1 while the store is safe enough for changes."), number(healthy))
+	set(desc("store_changes_allowed", "1 while the store is safe enough for changes."), number(healthy))
 	if waiting, err := c.sources.Waiting(ctx); err == nil {
-		cards, age := gauge("cards_waiting", "Cards on their way.", "platform"), gauge("cards_waiting_seconds", "Age of the oldest card on its way.", "platform")
+		cards, age := desc("cards_waiting", "Cards on their way.", "platform"), desc("cards_waiting_seconds", "Age of the oldest card on its way.", "platform")
 		for platform, q := range waiting {
 			set(cards, float64(q.Cards), platform)
 			set(age, now.Sub(q.Oldest).Seconds(), platform)
 		}
 	}
-	for name, n := range c.sources.Flags() {
-		out <- prometheus.MustNewConstMetric(prometheus.NewDesc("switchback_"+name, "Questions of pages and phone menus.", nil, nil), prometheus.CounterValue, float64(n))
-	}
+	c.sources.Flags(func(name, help string, n uint64) {
+		out <- prometheus.MustNewConstMetric(desc(name, help), prometheus.CounterValue, float64(n))
+	})
 	if pages, err := c.sources.Pages(ctx); err == nil {
-		lag := gauge("page_read_seconds", "Since a status page was read.", "page")
+		lag := desc("page_read_seconds", "Since a status page was read.", "page")
 		for page, at := range pages {
 			set(lag, now.Sub(at).Seconds(), page)
 		}

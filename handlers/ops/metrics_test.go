@@ -21,7 +21,7 @@ func sources() ops.Sources {
 		Waiting: func(context.Context) (map[string]flow.Queue, error) {
 			return map[string]flow.Queue{"slack": {Cards: 3, Oldest: time.Now().Add(-time.Minute)}}, nil
 		},
-		Flags: func() map[string]uint64 { return map[string]uint64{"flags_chat_answered_total": 7} },
+		Flags: func(each func(name, help string, n uint64)) { each("flags_chat_answered_total", "Answers.", 7) },
 		Pages: func(context.Context) (map[string]time.Time, error) {
 			return map[string]time.Time{"gladly": time.Now()}, nil
 		},
