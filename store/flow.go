@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -133,7 +132,7 @@ func (f Flow) outages(ctx context.Context, prefix string) ([]flow.Outage, error)
 			out = append(out, o.Value)
 		}
 	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Began.Before(out[j].Began) })
+	slices.SortStableFunc(out, func(a, b flow.Outage) int { return a.Began.Compare(b.Began) })
 	return out, nil
 }
 
