@@ -297,26 +297,16 @@ func helpCard() card.Card {
 // historyCard answers for a day, or lists the last outages.
 func historyCard(p Policy, e Event, words []string) card.Card {
 	day := strings.Join(words, " ")
-	var from, to time.Time
+	c, past := card.Card{Title: "What happened"}, e.Desk.Past
 	if day != "" {
-		var ok bool
-		if from, ok = dayOf(day, e.At.In(p.Location())); !ok {
+		from, ok := dayOf(day, e.At.In(p.Location()))
+		if !ok {
 			return card.Card{Title: fmt.Sprintf("I do not know the day %q", card.Shorten(plain(day), 40)), Text: []string{"For example: /outage history 12 Nov, /outage history 2026-11-12, /outage history today"}}
 		}
-		to = from.AddDate(0, 0, 1)
-	}
-	c := card.Card{Title: "What happened"}
-	if day != "" {
+		past = onDay(past, from, e.At)
 		c.Title += " on " + from.Format("Mon 2 Jan 2006")
 	}
-	for _, o := range slices.Backward(e.Desk.Past) {
-		end := e.At
-		if o.Ended != nil {
-			end = o.Ended.At
-		}
-		if day != "" && (!o.Began.Before(to) || end.Before(from)) {
-			continue
-		}
+	for _, o := range slices.Backward(past) {
 		how := "open"
 		if o.Ended != nil {
 			how = endWord(o)
