@@ -266,3 +266,27 @@ func TestReadmeLinks(t *testing.T) {
 		}
 	}
 }
+
+// What the store keeps stands in the README's table of what is kept: every prefix of a key that its code names.
+func TestReadmeSaysWhatIsKept(t *testing.T) {
+	_, kept, found := strings.Cut(readReadme(t), "| what | for how long | keys |")
+	kept, _, closed := strings.Cut(kept, "\n\n")
+	if !found || !closed {
+		t.Fatal("the table is missing")
+	}
+	prefixes := 0
+	for _, file := range []string{"../store/flow.go", "../store/flags.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^\t\w+Doc\s+= "(.*)"$`).FindAllStringSubmatch(string(text), -1) {
+			if prefixes++; !strings.Contains(kept, code(m[1])) {
+				t.Errorf("%s keeps %s, and the README does not say how long", file, m[1])
+			}
+		}
+	}
+	if prefixes < 22 {
+		t.Errorf("found %d prefixes, want all 22", prefixes)
+	}
+}
