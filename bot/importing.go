@@ -159,6 +159,7 @@ func (b *bench) take(ctx context.Context, out io.Writer, text string) (string, e
 	if err != nil {
 		return "", err
 	}
+	b.on(live(b.org, store.NewFlags(b.store))) // flags are looked at
 	if err := b.service.Import(ctx, o, r, b.event(flow.Stepped{})); err != nil {
 		return "", err
 	}

@@ -762,7 +762,11 @@ func stepCard(o Outage, st change.Step) card.Card {
 		c.Buttons[0].Sure = sureOver(st, st.Before.Value)
 		leave = card.Shorten("Keep what it shows now: "+quoted(*st.Now)+"…", card.MaxLabel)
 	default:
-		c.Title += " was changed by somebody else meanwhile"
+		if backAlready(st) {
+			c.Title += " shows again what was there before"
+		} else {
+			c.Title += " was changed by somebody else meanwhile"
+		}
 		c.Text = []string{"Nothing is overwritten without your word."}
 		btn("overwrite", fingerprint(st), card.Shorten("Set it all the same: "+quoted(st.Want), card.MaxLabel), card.Danger, false)
 		c.Buttons[0].Sure = sureOver(st, st.Want)
@@ -771,10 +775,19 @@ func stepCard(o Outage, st change.Step) card.Card {
 	return c
 }
 
+// backAlready reports whether what was found in the way is the value before: nobody need have set it, it may have been
+// lost with the store.
+func backAlready(st change.Step) bool {
+	return st.Now != nil && st.Before != nil && st.Now.Equal(st.Before.Value)
+}
+
 // sureOver is asked before the bot sets something over what somebody else set.
 func sureOver(st change.Step, value change.Value) *card.Sure {
 	text := "It becomes " + quoted(value) + "."
-	if st.Now != nil {
+	switch {
+	case backAlready(st):
+		text = "It shows " + quoted(*st.Now) + " now. " + text
+	case st.Now != nil:
 		text = "Somebody else set it to " + quoted(*st.Now) + ". " + text
 	}
 	return &card.Sure{Title: "Overwrite " + stepName(st) + "?", Text: text, Yes: "Yes, overwrite it", No: "No"}

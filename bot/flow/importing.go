@@ -54,6 +54,7 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 	for i, st := range r.Steps {
 		if st.Open() && st.State != change.Adopted {
 			r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At
+			s.forgotten(ctx, &r.Steps[i])
 		}
 	}
 	o.Asking = Asking{Heard: e.At}
@@ -85,6 +86,18 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 		return fmt.Errorf("somebody else took it back, or changed one of the settings, in the same moment; look with bot outages: %w", err)
 	}
 	return err
+}
+
+// forgotten looks whether a flag of ours is still set: it lay in the same store, and is lost with it. Customers come
+// through then, and somebody is asked whether it should be set again.
+func (s *Service) forgotten(ctx context.Context, st *change.Step) {
+	p, err := s.every.For(st.Key)
+	if err != nil || st.Way != change.Flag {
+		return
+	}
+	if now, err := p.Read(ctx, st.Key); err == nil && !now.Equal(st.Want) {
+		st.State, st.Now = change.Conflict, &now
+	}
 }
 
 // unheld returns an error that names a setting which an open outage holds.

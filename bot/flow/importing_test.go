@@ -151,3 +151,40 @@ func TestImportFindsAHome(t *testing.T) {
 		}
 	})
 }
+
+// Contract 8: a flag is lost with the store that it lay in, and customers come through. After the import nobody is told
+// that it is closed; it is closed again when a person says so, and everything comes back.
+func TestImportOfAFlagThatWasLostToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNight(t, &stops{at: -1})
+		n.page = true
+		n.start()
+		defer n.end()
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		text := n.copied()
+		n.lose()
+		if err := n.imports(text); err != nil {
+			t.Fatal(err)
+		}
+		n.shows("Page, chat shows again what was there before")
+		for id, c := range n.screen.cards {
+			if strings.Contains(id, flow.HomeMessage) && !strings.Contains(c.Title, "Page STILL OPEN") {
+				t.Errorf("the outage's message says %q", c.Title)
+			}
+		}
+		n.presses("ana", n.button("Set it all the same"), nil)
+		flags := store.NewFlags(n.file)
+		if now, err := flags.Get(t.Context(), pageFlag); now != "closed" || err != nil {
+			t.Errorf("the flag is at %q, %v; want it closed again", now, err)
+		}
+		n.types("ana", "restore")
+		n.presses("ana", n.button("Put everything back"), nil)
+		if now, err := flags.Get(t.Context(), pageFlag); now != "open" || err != nil {
+			t.Errorf("the flag is at %q, %v; want it as before", now, err)
+		}
+		for _, wrong := range n.verdict() {
+			t.Error(wrong)
+		}
+	})
+}
