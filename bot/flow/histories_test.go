@@ -375,8 +375,20 @@ func TestHistoriesThatWereWrong(t *testing.T) {
 			{"type", 0, 1}, {"fault", 1, 6}, {"press", 0, 0}, {"wait", 0, 1}, {"edit", 1, 13},
 		}},
 		"stopped between a save and its answer, while another one took over": {4, 1, 2, []happening{
-			{"type", 0, 0}, {"press", 0, 0}, {"type", 0, 0}, {"fault", 3, 3}, {"type", 2, 6}, {"go on", 0, 1}, {"press", 2, 0}, {"stop", 1, 20},
-			{"restart", 1, 15}, {"press", 2, 0}, {"jump", 1, 20},
+			{"type", 0, 0},
+			{"press", 0, 0},
+			{"type", 0, 0},
+			{"fault", 3, 3},
+			{"type", 2, 6},
+			{"go on", 0, 1},
+			{"press", 2, 0},
+			{"stop", 1, 20},
+			{"restart", 1, 15},
+			{"press", 2, 0},
+			{"jump", 1, 20},
+		}},
+		"an edit while a change waits, which is then asked back before anything was set": {2, 0, 2, []happening{
+			{"kill", 0, 18}, {"type", 0, 1}, {"press", 0, 0}, {"press", 1, 0}, {"edit", 0, 3}, {"press", 0, 0},
 		}},
 		"a kill that waits for a slow answer, until after everything was begun anew": {0, 0, 1, []happening{
 			{"type", 0, 0}, {"kill", 1, 23}, {"edit", 1, 5}, {"press", 0, 0}, {"press", 0, 3}, {"fault", 0, 6}, {"press", 0, 0},

@@ -976,6 +976,8 @@ func (s *stepping) readings(r Readings) {
 				s.drift(st, now, "Somebody changed it since. Nothing is overwritten; before I put it back I ask you.")
 			case st.State == change.Restored && st.Before != nil && now.Equal(st.Want):
 				s.drift(st, now, "It was put back, and now shows the outage's value again: an earlier write may have landed late. Please look.")
+			case st.State == change.Restored && st.Before != nil && st.Set == nil && !now.Equal(st.Before.Value): // nobody had looked at its end
+				s.drift(st, now, "Somebody changed it since I read it. Nothing is overwritten. Before, it showed: "+card.Shorten(firstLine(st.Before.Value.Text), 200))
 			}
 		}
 	}
