@@ -69,7 +69,7 @@ func (w *stage) usual(k change.Key) change.Value { return w.value(k, w.peace[k][
 
 // byHand is somebody who sets something on the company's own screens.
 func (w *stage) byHand(k change.Key, v, who string) {
-	st, held := w.step(k)
+	st, _, held := w.step(k)
 	if err := w.company.Edit(k, v, who); err != nil {
 		w.t.Fatal(err)
 	}
@@ -125,13 +125,13 @@ type held struct {
 }
 
 // step is what is on record of a setting that an outage holds.
-func (w *stage) step(k change.Key) (change.Step, bool) {
-	for _, h := range w.outages() {
+func (w *stage) step(k change.Key) (st change.Step, outage string, ok bool) {
+	for id, h := range w.outages() {
 		if st, ok := h.r.Step(k); ok && st.Open() {
-			return st, true
+			return st, id, true
 		}
 	}
-	return change.Step{}, false
+	return change.Step{}, "", false
 }
 
 // of are the guided steps that somebody holds on one screen.
@@ -308,7 +308,7 @@ func (w *stage) honest(who string, a flow.Action) (flow.Action, bool) {
 			}
 		}
 	case "seen":
-		st, _ := w.step(change.Key(a.Key))
+		st, _, _ := w.step(change.Key(a.Key))
 		switch v := now[st.Key]; {
 		case v == string(st.Want.Raw):
 			a.Arg = "want"
@@ -324,7 +324,7 @@ func (w *stage) honest(who string, a flow.Action) (flow.Action, bool) {
 			}
 		}
 	case "put-known":
-		st, _ := w.step(change.Key(a.Key))
+		st, _, _ := w.step(change.Key(a.Key))
 		return a, st.Known != nil && string(st.Known.Raw) == w.truth(st.Key)
 	case "before-known":
 		for _, st := range w.outages()[a.Outage].r.Steps {
@@ -367,7 +367,7 @@ func (w *stage) truth(k change.Key) string {
 
 // which says whether what is known or what was noted should come back.
 func (w *stage) which(k change.Key) string {
-	if st, _ := w.step(k); st.Known != nil && string(st.Known.Raw) == w.truth(k) {
+	if st, _, _ := w.step(k); st.Known != nil && string(st.Known.Raw) == w.truth(k) {
 		return "known"
 	}
 	return "noted"

@@ -26,7 +26,7 @@ func (w *stage) read(r *replica, k change.Key, v string, at time.Time) {
 // mayWrite looks at what is on record when the company is about to be written: the value from before, what is about to
 // be done, and whether what is there now may be overwritten.
 func (w *stage) mayWrite(_ context.Context, r *replica, k change.Key, want change.Value) {
-	st, ok := w.step(k)
+	st, outage, ok := w.step(k)
 	now := w.values()[k]
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -34,6 +34,9 @@ func (w *stage) mayWrite(_ context.Context, r *replica, k change.Key, want chang
 	if !ok {
 		w.fault("%s is written, and nothing is on record", k)
 		return
+	}
+	if until := w.timers["work/drive-"+outage]; !until.After(time.Now()) {
+		w.fault("%s is written by a process whose lease has ended", k)
 	}
 	if st.Before == nil {
 		w.fault("%s is written, and the value before is not on record", k)
@@ -332,7 +335,7 @@ func (w *stage) hands() {
 // mine reports whether a press on a guided step is one that sam has to answer now.
 func (w *stage) mine(a flow.Action) bool {
 	if a.Verb == "seen" {
-		st, ok := w.step(change.Key(a.Key))
+		st, _, ok := w.step(change.Key(a.Key))
 		return ok && st.State == change.Unknown && st.Holder != nil && st.Holder.ID == "sam"
 	}
 	return slices.ContainsFunc(w.of("sam", a.Arg), func(st change.Step) bool {
