@@ -99,7 +99,7 @@ func TestAThousandConfirms(t *testing.T) {
 // Two outages want the same settings, at two replicas at the same moment: one gets them, and the other is told whose they
 // are. The same branch twice: the second is offered to help.
 func TestTwoOutagesWantTheSame(t *testing.T) {
-	rounds := 2
+	rounds := 10
 	if os.Getenv("PROOF") != "" {
 		rounds = 25
 	}

@@ -409,13 +409,8 @@ func (s *Service) onWalk(ctx context.Context, b *batch, id string) error {
 	_, read := b.event.What.(Readings)
 	if w.Value.Stage != Over && len(w.Value.Plan) > 0 && (read || pressed && (p.Action.Verb == "done-send" || len(readableKeys(w.Value.Plan)) == 0)) {
 		// What a person clicks is not read again before a yes counts, so nothing else would show that somebody else began it.
-		if b.event.Desk.Held, err = s.store.Holders(ctx, keys(w.Value.Plan)); err != nil {
+		if err = s.held(ctx, &b.event.Desk, keys(w.Value.Plan)); err != nil {
 			return err
-		}
-		if len(b.event.Desk.Held) > 0 { // the holder may have begun since the desk was laid out
-			if err = s.opened(ctx, s.store, &b.event.Desk); err != nil {
-				return err
-			}
 		}
 	}
 	return s.stepWalk(ctx, b, t)
