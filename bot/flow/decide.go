@@ -339,14 +339,13 @@ func (s *Service) desk(ctx context.Context, e Event) (Desk, error) {
 		return d, err
 	case Catalogue:
 		asked = keys(what.Plan)
-	case Readings:
+		err = s.held(ctx, &d, asked)
+	case Readings: // who holds them is asked with the walk, which has the settings that people click too
 		asked = slices.Collect(maps.Keys(what.Values))
 	case Due, Begun, Stepped, Noticed, Look, PageRead, PageSaid, Took, Undelivered, Returned:
 	}
-	if len(asked) > 0 {
-		if err = s.held(ctx, &d, asked); err == nil {
-			d.Left, err = s.store.Left(ctx, asked)
-		}
+	if err == nil && len(asked) > 0 {
+		d.Left, err = s.store.Left(ctx, asked)
 	}
 	return d, err
 }

@@ -55,25 +55,33 @@ func (n *night) current(id, verb, arg string) flow.Action {
 	return flow.Action{Walk: id, Verb: verb, State: strconv.Itoa(n.walk(id).Turn), Arg: arg}
 }
 
+// agreedWhile has ana press something in her walk while the settings are read once more after sam's yes. It returns the
+// confirm that sam agreed to; nothing was set.
+func (n *night) agreedWhile(verb string) flow.Action {
+	n.t.Helper()
+	shop := &hooked{shop: n.shop}
+	n.overPlatform(shop)
+	n.types("ana", "chat late")
+	confirm := n.button("Close")
+	n.presses("ana", confirm, nil)
+	shop.during = func() {
+		done, err := n.service.Accept(n.t.Context(), n.event(verb, "ana", flow.Press{Action: flow.Action{Walk: confirm.Walk, Verb: verb}}))
+		if err != nil {
+			n.t.Error(err)
+			return
+		}
+		<-done
+	}
+	n.presses("sam", n.button("I agree"), nil)
+	n.wants(0)
+	return confirm
+}
+
 // Contract 3 and 11: a second person's yes counts for the check that follows it. Whoever leaves the branch while the
 // settings are read once more has used it up, and looks for somebody anew.
 func TestAYesIsUsedUp(t *testing.T) {
 	in(t, func(n *night) {
-		shop := &hooked{shop: n.shop}
-		n.overPlatform(shop)
-		n.types("ana", "chat late")
-		confirm := n.button("Close")
-		n.presses("ana", confirm, nil)
-		shop.during = func() {
-			done, err := n.service.Accept(t.Context(), n.event("menu", "ana", flow.Press{Action: flow.Action{Walk: confirm.Walk, Verb: "menu"}}))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			<-done
-		}
-		n.presses("sam", n.button("I agree"), nil)
-		n.wants(0)
+		confirm := n.agreedWhile("menu")
 		n.presses("ana", n.button("Chat"), nil)
 		n.presses("ana", n.button("Customers cannot"), nil)
 		n.presses("ana", n.current(confirm.Walk, "confirm", ""), nil)
@@ -295,21 +303,7 @@ func TestAnOwnerWhoLeftTheGroup(t *testing.T) {
 // reading that it was agreed, and no more.
 func TestStoppedAfterTheYes(t *testing.T) {
 	in(t, func(n *night) {
-		shop := &hooked{shop: n.shop}
-		n.overPlatform(shop)
-		n.types("ana", "chat late")
-		confirm := n.button("Close")
-		n.presses("ana", confirm, nil)
-		shop.during = func() {
-			done, err := n.service.Accept(t.Context(), n.event("stop", "ana", flow.Press{Action: flow.Action{Walk: confirm.Walk, Verb: "cancel"}}))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			<-done
-		}
-		n.presses("sam", n.button("I agree"), nil)
-		n.wants(0)
+		n.agreedWhile("cancel")
 		n.shows("so nothing was done")
 	})
 }
