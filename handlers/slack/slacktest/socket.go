@@ -30,7 +30,7 @@ type socket struct {
 	conn    *websocket.Conn
 	writing sync.Mutex
 	gone    chan struct{}
-	leaving bool // was told to go: gets nothing more
+	leaving bool // was told to go, or cut: gets nothing more
 }
 
 func (c *socket) write(v any) error {
@@ -211,6 +211,9 @@ func (s *Slack) Drop() { s.closeSockets() }
 func (s *Slack) closeSockets() {
 	s.mu.Lock()
 	conns := slices.Clone(s.sockets.conns)
+	for _, c := range conns {
+		c.leaving = true
+	}
 	s.mu.Unlock()
 	for _, c := range conns {
 		_ = c.conn.Close()
