@@ -239,18 +239,18 @@ func (f *Flags) write(ctx context.Context) error {
 	if len(taken) == 0 {
 		return nil
 	}
-	err := f.add(ctx, taken)
-	if err != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		for k, a := range taken {
-			f.pending[k] = a.plus(f.pending[k])
-		}
+	kept, err := f.add(ctx, taken)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for k, a := range kept {
+		f.pending[k] = a.plus(f.pending[k])
 	}
 	return err
 }
 
-func (f *Flags) add(ctx context.Context, counts map[change.Key]asking) error {
+// add returns what it could not write. A document that cannot be understood is left as it is, and keeps back its own
+// counts alone.
+func (f *Flags) add(ctx context.Context, counts map[change.Key]asking) (map[change.Key]asking, error) {
 	keys := slices.Sorted(maps.Keys(counts))
 	names := make([]string, len(keys))
 	for i, k := range keys {
@@ -259,18 +259,26 @@ func (f *Flags) add(ctx context.Context, counts map[change.Key]asking) error {
 	for {
 		docs, err := f.store.Get(ctx, names...)
 		if err != nil {
-			return err
+			return counts, err
 		}
 		b := newBuilder("asked")
+		odd, why := map[change.Key]asking{}, error(nil)
 		for i, d := range docs {
 			stored, err := decode[asking](d)
 			if err != nil {
-				return err
+				odd[keys[i]], why = counts[keys[i]], errors.Join(why, err)
+				continue
 			}
 			b.put(d.Key, d.Version, stored.Value.plus(counts[keys[i]]))
 		}
-		if err := b.save(ctx, f.store); !errors.Is(err, ErrConflict) {
-			return err
+		if len(odd) == len(counts) {
+			return odd, why
+		}
+		switch err := b.save(ctx, f.store); {
+		case err == nil:
+			return odd, why
+		case !errors.Is(err, ErrConflict):
+			return counts, err
 		}
 	}
 }

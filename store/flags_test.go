@@ -178,6 +178,35 @@ func TestCountsOutliveStoreAway(t *testing.T) {
 	})
 }
 
+// A document that nobody can read keeps back its own counts, and those of no other flag; mended, it gets them.
+func TestUnreadableCountsKeepNoOthersBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openVolatile(t, t.TempDir())
+		put := func(version uint64, data string) uint64 {
+			v, err := s.Commit(t.Context(), store.Commit{
+				Checks: []store.Check{{Key: "asked:chat/odd", Version: version}}, Puts: []store.Put{{Key: "asked:chat/odd", Data: []byte(data)}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		odd := put(0, "scribble")
+		f := store.NewFlags(s)
+		stop := run(t, f)
+		f.Note("flag/chat/odd", 3, time.Now())
+		f.Note(shop, 1, time.Now())
+		time.Sleep(11 * time.Second)
+		wantAsked(t, store.NewFlags(s), counts{11 * time.Second, 1, 1})
+		put(odd, "{}")
+		stop()
+		if got := asked(t, store.NewFlags(s), "flag/chat/odd").Total; got != 3 {
+			t.Errorf("the mended one was asked for %d times, want 3", got)
+		}
+		wantAsked(t, store.NewFlags(s), counts{11 * time.Second, 1, 1})
+	})
+}
+
 func TestFlagDocument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
