@@ -86,12 +86,16 @@ type flag struct {
 
 // said is what a flag said when it was read.
 type said struct {
-	at    time.Time // when the reading began
+	at    time.Time // when the reading began …
+	wall  time.Time // … by the wall clock alone
 	on    bool
 	text  string
 	until time.Time
 	reply reply
 }
+
+// age is how old the reading is, by both clocks: the monotonic one stands still while a virtual machine is suspended.
+func (s *said) age() time.Duration { return max(time.Since(s.at), time.Since(s.wall)) }
 
 // NewEndpoints returns endpoints that know nothing yet, and so let customers through: Refresh them before they are
 // asked, and Run them.
@@ -199,7 +203,7 @@ func (e *Endpoints) Refresh(ctx context.Context) error {
 
 // hear keeps what a flag said, and makes the answer ready to be sent.
 func (e *Endpoints) hear(ctx context.Context, f *flag, v change.Value, at time.Time) {
-	now := &said{at: at, on: v.Equal(f.target.Kind.outage())}
+	now := &said{at: at, wall: at.Round(0), on: v.Equal(f.target.Kind.outage())}
 	if now.on {
 		if e.notice != nil {
 			now.text, now.until = e.notice(ctx, f.key)
@@ -228,11 +232,11 @@ func (e *Endpoints) hear(ctx context.Context, f *flag, v change.Value, at time.T
 // said is what a flag says, as far as it is known.
 func (e *Endpoints) said(f *flag) (*said, bool) {
 	now := f.now.Load()
-	if now == nil || time.Since(now.at) > e.keep {
+	if now == nil || now.age() > e.keep {
 		e.counts.letThrough.Add(1)
 		return nil, false
 	}
-	if time.Since(now.at) > refreshEvery+refreshIn {
+	if now.age() > refreshEvery+refreshIn {
 		e.counts.kept.Add(1)
 	}
 	return now, true
@@ -271,7 +275,7 @@ func (e *Endpoints) Health() Health {
 	}
 	for _, f := range e.all {
 		now := f.now.Load()
-		h.LetThrough = h.LetThrough || now == nil || time.Since(now.at) > e.keep
+		h.LetThrough = h.LetThrough || now == nil || now.age() > e.keep
 	}
 	return h
 }
