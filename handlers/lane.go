@@ -23,6 +23,8 @@ type lane struct {
 	sending flow.Doc[flow.Sending]
 	saved   flow.Sending // as the store has it
 	held    time.Time    // when it was taken; zero: not yet
+
+	edits map[string]bool // reminders that stand there already: what waits of them rings nowhere, and is never late
 }
 
 // errLate means that too much of the hold has passed to send anything.
@@ -42,7 +44,7 @@ func (l *lane) run(stop, ctx context.Context, c flow.Claim) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
-		if late, ok := overdue(waiting); ok {
+		if late, ok := l.overdue(waiting); ok {
 			if err := l.late(ctx, late, waiting); err != nil {
 				return time.Time{}, err
 			}
@@ -72,23 +74,28 @@ func newest(waiting []flow.Doc[flow.Post]) map[string]flow.Post {
 }
 
 // overdue is a reminder that has waited too long.
-func overdue(waiting []flow.Doc[flow.Post]) (string, bool) {
+func (l *lane) overdue(waiting []flow.Doc[flow.Post]) (string, bool) {
 	for name, p := range newest(waiting) {
-		if p.Rings && time.Since(p.At) >= ringsFor {
+		if p.Rings && !l.edits[name] && time.Since(p.At) >= ringsFor {
 			return name, true
 		}
 	}
 	return "", false
 }
 
-// late takes a reminder off the lane that did not arrive in time, and says so: it is given in another way.
+// late takes a reminder off the lane that did not arrive in time, and says so: it is given in another way. Where it
+// stands there already, only as it was before, it waits for its turn like any other.
 func (l *lane) late(ctx context.Context, name string, waiting []flow.Doc[flow.Post]) error {
 	m, err := l.message(ctx, name, waiting)
 	switch {
 	case err != nil:
 		return err
-	case m.to.Ref != "": // an edit, which rings nowhere
-		return l.done(ctx, m, nil)
+	case m.to.Ref != "":
+		if l.edits == nil {
+			l.edits = map[string]bool{}
+		}
+		l.edits[name] = true
+		return nil
 	}
 	zerolog.Ctx(ctx).Warn().Str("lane", l.name).Str("message", name).Msg("a reminder did not arrive in time")
 	return l.drop(ctx, m, flow.Undelivered{Late: true})
@@ -117,8 +124,8 @@ func (l *lane) next(ctx context.Context, waiting []flow.Doc[flow.Post]) (message
 
 // look is when somebody has to look at the lane again: when it is due, or when a reminder is late.
 func (l *lane) look(due time.Time, waiting []flow.Doc[flow.Post]) time.Time {
-	for _, p := range newest(waiting) {
-		if late := p.At.Add(ringsFor); p.Rings && late.Before(due) {
+	for name, p := range newest(waiting) {
+		if late := p.At.Add(ringsFor); p.Rings && !l.edits[name] && late.Before(due) {
 			due = late
 		}
 	}
@@ -247,6 +254,7 @@ func (l *lane) send(ctx context.Context, m message) error {
 	case errors.Is(err, ErrThreadGone) && m.post.Place.Thread != "":
 		return l.anew(ctx, m)
 	case errors.Is(err, ErrGone) && m.to.Ref != "":
+		delete(l.edits, m.name)
 		return l.set(ctx, m.name, m.sent, flow.Sent{Root: m.sent.Value.Root}) // it is posted anew
 	case errors.Is(err, ErrGone), errors.Is(err, ErrThreadGone), errors.Is(err, ErrRefused):
 		zerolog.Ctx(ctx).Error().Err(err).Str("lane", l.name).Str("message", m.name).Msg("cannot be delivered")

@@ -362,6 +362,29 @@ func TestOutboxGivesUpALateReminder(t *testing.T) {
 	}
 }
 
+// A reminder that stands there already is shown as it is now, however late: what people see ends true.
+func TestOutboxSendsALateEditOfAReminder(t *testing.T) {
+	inBubble(t, func(s *sending) {
+		ring := func(title string) {
+			s.put(flow.Post{Message: "chat-1/q1", Card: card.Card{Title: title}, Place: place(), Rings: true})
+		}
+		ring("works again?")
+		s.wantSent("chat-1/q1 works again?")
+		s.answer["works now?"] = handlers.Later{After: 10 * time.Minute}
+		ring("works now?")
+		s.wantSent("chat-1/q1 works now? edits ref-chat-1/q1")
+		time.Sleep(3 * time.Minute)
+		s.wantSent()
+		clear(s.answer)
+		time.Sleep(7 * time.Minute)
+		s.wantSent("chat-1/q1 works now? edits ref-chat-1/q1")
+		if got := s.events(); len(got) > 0 {
+			t.Errorf("its outage was told %v", got)
+		}
+		s.wantEmpty()
+	})
+}
+
 // The end of a message that was never sent is nothing to send.
 func TestOutboxClosesOnlyWhatWasOpened(t *testing.T) {
 	inBubble(t, func(s *sending) {
