@@ -64,8 +64,8 @@ func (r *Redis) remember(h *Health) {
 	}
 }
 
-// examine returns what the server said of itself within the last minute: the fields of INFO, and appendfsync where CONFIG
-// is allowed. It is empty where INFO is not.
+// examine returns what the server said of itself within the last minute: the fields of INFO, appendfsync where CONFIG is
+// allowed, and in refuses why it would not write. Nothing else is there where INFO is not allowed.
 func (r *Redis) examine(ctx context.Context) (map[string]string, error) {
 	r.mu.Lock()
 	info, examined := r.info, r.examined
@@ -79,10 +79,12 @@ func (r *Redis) examine(ctx context.Context) (map[string]string, error) {
 	start := time.Now()
 	var text *redis.StringCmd
 	var fsync *redis.MapStringStringCmd
+	var write *redis.IntCmd
 	err := r.on(ctx, func(node *redis.Client) error {
 		p := node.Pipeline()
 		text = p.Info(ctx)
 		fsync = p.ConfigGet(ctx, "appendfsync")
+		write = p.ZAddXX(ctx, r.prefix+keysKey, redis.Z{Member: ""}) // a write that never changes anything
 		_, _ = p.Exec(ctx)
 		if err := text.Err(); err != nil && !redis.IsPermissionError(err) {
 			return err
@@ -96,6 +98,7 @@ func (r *Redis) examine(ctx context.Context) (map[string]string, error) {
 	if how, ok := fsync.Val()["appendfsync"]; ok {
 		info["appendfsync"] = how
 	}
+	info["refuses"] = refusal(write.Err())
 	if replicas(info) > 0 {
 		// From now on one must confirm each commit, also if all seem to be gone: that is how a primary looks that was
 		// cut off, whose commits are lost when the others elect a new one.
@@ -107,6 +110,21 @@ func (r *Redis) examine(ctx context.Context) (map[string]string, error) {
 		r.mu.Unlock()
 	}
 	return info, nil
+}
+
+// refusal says why a server that answers would not write, and what to do, where that is known; READONLY and OOM are in
+// INFO. It is empty where it would.
+func refusal(err error) string {
+	for prefix, text := range map[string]string{
+		"NOPERM":     "redis does not allow its user to write: give it the rights that store/redis.go lists",
+		"NOREPLICAS": "redis has too few replicas to write (min-replicas-to-write): see why they are gone",
+		"MISCONF":    "redis writes nothing, for it cannot save what it has: look at its disk",
+	} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return text
+		}
+	}
+	return ""
 }
 
 func parseInfo(text string) map[string]string {
@@ -148,6 +166,9 @@ func judge(info map[string]string, operator, replicated bool) (changes bool, war
 	if info["role"] == "slave" {
 		refuse("redis is a read-only replica: give the address of its primary")
 	}
+	if why := info["refuses"]; why != "" {
+		refuse("%s", why)
+	}
 	switch policy := info["maxmemory_policy"]; {
 	case strings.HasPrefix(policy, "allkeys-"):
 		refuse("redis throws any data away when its memory is full (maxmemory-policy is %s): set it to noeviction", policy)
@@ -167,7 +188,7 @@ func judge(info map[string]string, operator, replicated bool) (changes bool, war
 		refuse("redis could not write its append-only file: look at its disk")
 	}
 	if status := cmp.Or(info["rdb_last_bgsave_status"], "ok"); status != "ok" {
-		warn("redis could not save its last snapshot, and may refuse to write: look at its disk")
+		warn("redis could not save its last snapshot: look at its disk")
 	}
 	if info["appendfsync"] == "no" {
 		warn("redis leaves it to the system when data reach the disk (appendfsync is no): set it to everysec or always")

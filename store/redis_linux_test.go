@@ -381,7 +381,7 @@ func TestRedisHealth(t *testing.T) {
 	if _, err := r.Commit(t.Context(), store.Commit{}); err == nil || !strings.Contains(err.Error(), "too few replicas") {
 		t.Errorf("Commit without the replicas that the server wants = %v", err)
 	}
-	wantChanges(t, r, false, "the last commit failed")
+	wantChanges(t, r, false, "too few replicas", "the last commit failed")
 	set("min-replicas-to-write", "0")
 	mustCommit(t, r, store.Commit{})
 	wantChanges(t, r, true)
