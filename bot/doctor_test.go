@@ -34,6 +34,11 @@ func (n *checkup) edits(from, to string) {
 
 func (n *checkup) adds(lines string) { n.env.ConfigYAML += lines }
 
+// back is with the token of the own workspace.
+func (n *checkup) back() {
+	n.env.SlackAPI, n.env.SlackToken = n.slack.APIURL(), config.Secret(n.slack.Config().BotToken)
+}
+
 // file writes a file and names it.
 func (n *checkup) file(name, text string) string {
 	n.t.Helper()
@@ -110,6 +115,22 @@ func TestDoctor(t *testing.T) {
 			func(n *checkup) { n.env.SlackSigningSecret = "" }, "environment", "SLACK_SIGNING_SECRET is missing (Basic Information", handlers.Fail,
 			"set what is missing", func(n *checkup) { n.env.SlackSigningSecret = config.Secret(n.slack.Config().SigningSecret) },
 		},
+		"a token of another workspace": {
+			func(n *checkup) {
+				other := acmeInSlack(n.t, slacktest.Config{TeamID: "T0OTHER"})
+				other.slack.ChangeChannel("C0SUPPORT", func(c *slacktest.Channel) { c.Archived = true })
+				n.edits("slack: {responders", "slack: {team: "+n.slack.Config().TeamID+", responders")
+				n.env.SlackAPI, n.env.SlackToken = other.env.SlackAPI, other.env.SlackToken
+			},
+			"Slack", "the token belongs to T0OTHER, the organisation document names T", handlers.Fail, "correct slack.team, or SLACK_BOT_TOKEN", (*checkup).back,
+		},
+		"an app of a whole organisation": {
+			func(n *checkup) {
+				other := acmeInSlack(n.t, slacktest.Config{OrgWide: true})
+				n.env.SlackAPI, n.env.SlackToken = other.env.SlackAPI, other.env.SlackToken
+			},
+			"Slack", "installed for a whole organisation", handlers.Fail, "copy the Bot User OAuth Token of that workspace", (*checkup).back,
+		},
 		"Slack is away": {
 			func(n *checkup) { n.slack.Away() }, "Slack", "does not work", handlers.Fail, "can be reached from here", func(n *checkup) {
 				if err := n.slack.Back(); err != nil {
@@ -163,6 +184,13 @@ func TestDoctor(t *testing.T) {
 		"somebody left": {
 			func(n *checkup) { n.slack.ChangeUser("U0ANA", func(u *slacktest.User) { u.Deactivated = true }) },
 			"Slack account of @ana", "deactivated", handlers.Fail, "correct people", func(n *checkup) {
+				n.slack.AddUser(slacktest.User{ID: "U0ANNE", Name: "anne"})
+				n.edits("U0ANA", "U0ANNE")
+			},
+		},
+		"a guest among the people": {
+			func(n *checkup) { n.slack.ChangeUser("U0ANA", func(u *slacktest.User) { u.Guest = true }) },
+			"Slack account of @ana", "is a guest", handlers.Fail, "correct people", func(n *checkup) {
 				n.slack.AddUser(slacktest.User{ID: "U0ANNE", Name: "anne"})
 				n.edits("U0ANA", "U0ANNE")
 			},

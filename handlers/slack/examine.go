@@ -21,13 +21,13 @@ func (s *Slack) Examine(ctx context.Context, e handlers.Examined) []handlers.Fin
 		}
 		return []handlers.Finding{{Part: "Slack", State: handlers.Fail, Text: "the token does not work: " + err.Error(), Next: next}}
 	}
-	out := []handlers.Finding{{Part: "Slack", State: handlers.OK, Text: "workspace " + answer.Team + " (" + answer.TeamID + "), as @" + answer.User}}
-	switch want := s.config.Organisation.Team; {
-	case answer.TeamID == "":
-		out[0] = handlers.Finding{Part: "Slack", State: handlers.Fail, Text: errOrganisation.Error(), Next: "install it in one workspace"}
+	switch want := s.config.Organisation.Team; { // another workspace has other channels and people, too
+	case ofOrganisation(answer):
+		return []handlers.Finding{{Part: "Slack", State: handlers.Fail, Text: errOrganisation.Error(), Next: "copy the Bot User OAuth Token of that workspace into SLACK_BOT_TOKEN"}}
 	case want != "" && want != answer.TeamID:
-		out[0] = handlers.Finding{Part: "Slack", State: handlers.Fail, Text: fmt.Sprintf("the token belongs to %s, the organisation document names %s", answer.TeamID, want), Next: "correct slack.team, or the token"}
+		return []handlers.Finding{{Part: "Slack", State: handlers.Fail, Text: fmt.Sprintf("the token belongs to %s, the organisation document names %s", answer.TeamID, want), Next: "correct slack.team, or SLACK_BOT_TOKEN"}}
 	}
+	out := []handlers.Finding{{Part: "Slack", State: handlers.OK, Text: "workspace " + answer.Team + " (" + answer.TeamID + "), as @" + answer.User}}
 	for _, id := range slices.Sorted(maps.Keys(e.Channels)) {
 		out = append(out, s.examineChannel(ctx, id, e.Channels[id], e.Inside))
 	}

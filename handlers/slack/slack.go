@@ -142,6 +142,12 @@ type identity struct {
 // errOrganisation means that the app is installed for a whole organisation.
 var errOrganisation = errors.New("the app is installed for a whole organisation; install it in the one workspace whose people use it")
 
+// ofOrganisation reports whether a token is of such an app: it belongs to no workspace, and Slack names the organisation,
+// E…, or nothing in its place.
+func ofOrganisation(answer *slackgo.AuthTestResponse) bool {
+	return answer.TeamID == "" || answer.TeamID == answer.EnterpriseID
+}
+
 // workspace is the one that the organisation document names, else the one of the token: Slack is asked once.
 func (s *Slack) workspace(ctx context.Context) (workspace, error) {
 	if named := s.config.Organisation.Team; named != "" {
@@ -165,7 +171,7 @@ func (s *Slack) workspace(ctx context.Context) (workspace, error) {
 		return workspace{}, s.identity.err
 	}
 	w := workspace{team: answer.TeamID, enterprise: answer.EnterpriseID}
-	if w.team == "" {
+	if ofOrganisation(answer) {
 		s.identity.err = errOrganisation
 		return workspace{}, errOrganisation
 	}

@@ -332,7 +332,7 @@ func (s *Slack) authTest(args) (map[string]any, *apiError) {
 		"team_id": s.config.TeamID, "user_id": BotUser, "bot_id": BotID, "is_enterprise_install": s.config.OrgWide,
 	}
 	if s.config.OrgWide {
-		out["enterprise_id"] = enterprise
+		out["team_id"], out["enterprise_id"] = enterprise, enterprise
 	}
 	return out, nil
 }
