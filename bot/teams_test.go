@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -351,6 +352,24 @@ func TestDoctorOfTeams(t *testing.T) {
 				confirm.Press("Close Web shop now")
 				n.ana.Alone("the channel (Teams) cannot be reached")
 			}, support, "removed there, or blocked", handlers.Fail, "add the app to its team again", func(n night) { adds(n, "general") },
+		},
+		"somebody blocked the bot": {
+			func(n night) {
+				n.teams.Fail(teamstest.Fault{Method: "POST", Path: "/v3/conversations/" + n.teams.Chat("ana").ID, Status: 403, Code: "MessageWritesBlocked", Times: 9})
+				n.ana.Says("", "outage status")
+				end, cancel := context.WithTimeout(n.t.Context(), time.Minute)
+				defer cancel()
+				for said := false; !said && end.Err() == nil; { // it is kept after Teams has answered
+					for _, f := range examine(end, n.env) {
+						said = said || strings.Contains(f.Text, "MessageWritesBlocked")
+					}
+				}
+			},
+			"Teams chat with @ana", "removed there, or blocked", handlers.Warn, "ask them to add the app again", func(n night) {
+				n.teams.Heal()
+				n.ana.Says("", "outage status")
+				n.ana.Alone("Nothing")
+			},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,14 +28,22 @@ func (t *Teams) Examine(ctx context.Context, e handlers.Examined) []handlers.Fin
 		out = append(out, t.examineChannel(ctx, id, e.Channels[id], e.Inside))
 		delete(dead, id)
 	}
+	chats := map[string]string{}
 	for _, id := range slices.Sorted(maps.Keys(e.People)) {
+		if p, err := t.people.get(ctx, id); err == nil && p.Chat != "" {
+			chats[p.Chat] = e.People[id]
+		}
 		a, err := t.directory.Account(ctx, id)
 		if err == nil && !a.Member {
 			out = append(out, handlers.Finding{Part: "Teams account of @" + e.People[id], State: handlers.Fail, Text: "it is no full member of the tenant, or gone", Next: "correct people, or let somebody else take their place"})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(dead)) {
-		out = append(out, handlers.Finding{Part: "Teams conversation " + id, State: handlers.Warn, Text: dead[id], Next: "add the app there again, or leave it"})
+		f := handlers.Finding{Part: "Teams conversation " + id, State: handlers.Warn, Text: dead[id], Next: "add the app there again, or leave it"}
+		if name, ok := chats[id]; ok {
+			f.Part, f.Next = "Teams chat with @"+name, "ask them to add the app again, and to write to it: else no reminder reaches them there"
+		}
+		out = append(out, f)
 	}
 	return out
 }
