@@ -82,6 +82,8 @@ type capsuleOutage struct {
 	Began    stamp     `json:"began"`
 	Deadline stamp     `json:"deadline"`
 	Home     Place     `json:"home"`
+	Routed   []Place   `json:"routed,omitzero"`
+	Message  string    `json:"message,omitzero"`
 	Todos    []Todo    `json:"todos,omitzero"`
 	Drill    bool      `json:"drill,omitzero"`
 	Head     string    `json:"head"` // of the audit chain
@@ -203,7 +205,7 @@ func Capsule(o Outage, r change.Record, lineage string, counter uint64) []string
 	units := inLines("", capsuleRow{Outage: &capsuleOutage{
 		ID: o.ID, Channel: o.Channel, Leaf: leaf, Playbook: o.Playbook, Owner: o.Owner,
 		Since: stampOf(o.Since), Began: stampOf(o.Began), Deadline: stampOf(o.Deadline),
-		Home: o.Home, Todos: todos, Drill: o.Drill, Head: o.Head, Lineage: lineage, Counter: counter,
+		Home: o.Home, Routed: o.Routed, Message: o.Message, Todos: todos, Drill: o.Drill, Head: o.Head, Lineage: lineage, Counter: counter,
 	}})
 	none := true
 	for _, st := range r.Steps {
@@ -310,7 +312,7 @@ func capsuleIntro(o Outage, h capsuleHead) string {
 	title := strings.Join(strings.Fields(card.Shorten(plain(o.Leaf.Title), card.MaxTitle)), " ")
 	owner := strings.Join(strings.Fields(card.Shorten(plain(o.Owner.Name), card.MaxLabel)), " ")
 	return s + fmt.Sprintf("%s. Since %s; %s looks after it.\n", title, o.Began.UTC().Format("2 Jan 2006 15:04 MST"), owner) +
-		"Even if the bot forgets everything, this brings it back: save all parts as one file, and give it to bot import.\n"
+		"Even if the bot forgets everything, this brings it back: save all parts of the newest such copy as one file, and give it to bot import.\n"
 }
 
 // ascii writes v as one line of JSON in ASCII. Besides what is not ASCII, it escapes what marks bold, italic or code,
@@ -511,7 +513,7 @@ func (c capsuleOutage) outage() (Outage, Origin, error) {
 	var errs [3]error
 	o = Outage{
 		Schema: outageSchema, ID: c.ID, Channel: c.Channel, Leaf: c.Leaf, Playbook: c.Playbook, Owner: c.Owner,
-		Home: c.Home, Todos: c.Todos, Drill: c.Drill, Head: c.Head,
+		Home: c.Home, Routed: c.Routed, Message: c.Message, Todos: c.Todos, Drill: c.Drill, Head: c.Head,
 	}
 	o.Since, errs[0] = c.Since.time()
 	o.Began, errs[1] = c.Began.time()

@@ -33,7 +33,9 @@ func sample() (flow.Outage, change.Record) {
 		Leaf:  tree.Node{ID: "chat-in", Kind: tree.Change, Title: "Chat cannot be started, or arrives late", Channel: "chat", Action: change.CloseChat, Source: "Chat / late"},
 		Owner: flow.Person{ID: "ana", Account: "slack:U01", Name: "@ana", Member: true, Responder: true},
 		Since: at.Add(-time.Hour), Began: at, Deadline: at.Add(4 * time.Hour), Home: flow.Place{Platform: "slack", Channel: "C01"},
-		Todos: []flow.Todo{{ID: "refused", Text: "Answer the refused chats"}},
+		Routed:  []flow.Place{{Platform: "slack", Channel: "C02"}, {Platform: "terminal", Channel: "#leads"}},
+		Message: "Chat is down. Write to help@acme.example – we answer today.",
+		Todos:   []flow.Todo{{ID: "refused", Text: "Answer the refused chats"}},
 	}
 	r := change.Record{Schema: change.Schema, Outage: o.ID, Steps: []change.Step{
 		{

@@ -13,9 +13,9 @@ import (
 )
 
 // Import makes an outage of what ReadCapsule returned, in the name of whom the event names: open, with its settings taken as set and
-// locked, so that it can be restored like any other; a restore compares first. It changes no setting. Nothing is
-// imported, and the error says why in words, where the outage is in the store already, where another open outage holds
-// one of the settings, and where everything was put back before the capsule was written.
+// locked, so that it can be restored like any other; a restore compares first. It changes no setting. Nothing is imported,
+// and the error says why in words, where the outage is in the store already, where another open outage holds one of the
+// settings, and where everything was put back before the capsule was written.
 func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event) error {
 	if !r.Open() {
 		return fmt.Errorf("%s: every setting was put back, or left by name, when this was written: there is nothing to take back", o.ID)
@@ -42,6 +42,7 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 			o.Home.Channel = e.Place.Channel
 		}
 	}
+	o.Routed = slices.DeleteFunc(slices.Clone(o.Routed), func(p Place) bool { return p == o.Home || !s.policy.knows(p.Platform) })
 	if platform, _, _ := strings.Cut(o.Owner.Account, ":"); !s.policy.knows(platform) {
 		o.Owner = b.event.By
 	}
@@ -52,10 +53,11 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 	}
 	r.Steps = slices.Clone(r.Steps)
 	for i, st := range r.Steps {
-		if st.Open() && st.State != change.Adopted {
-			r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At
-			s.forgotten(ctx, &r.Steps[i])
+		if !st.Open() || st.State == change.Adopted {
+			continue
 		}
+		r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At
+		s.forgotten(ctx, &r.Steps[i])
 	}
 	o.Asking = Asking{Heard: e.At}
 	step := stepping{policy: s.policy, o: o, r: r, e: b.event}

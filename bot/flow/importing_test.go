@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -146,6 +147,9 @@ func TestImportFindsAHome(t *testing.T) {
 		if want := (flow.Place{Platform: "terminal", Channel: "#support"}); got.Value.Home != want || got.Value.Owner.Account != "terminal:ana" {
 			t.Errorf("home is %v, looked after by %v; want %v and terminal:ana", got.Value.Home, got.Value.Owner, want)
 		}
+		if want := o.Routed[1:]; !slices.Equal(got.Value.Routed, want) {
+			t.Errorf("shown in %v too, want %v: nobody is on the other any more", got.Value.Routed, want)
+		}
 		if err := n.worker.Settle(n.t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -157,15 +161,19 @@ func TestImportFindsAHome(t *testing.T) {
 func TestImportOfAFlagThatWasLostToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNight(t, &stops{at: -1})
-		n.page = true
+		n.page, n.tune = true, func(c *flow.Config) { c.Policy.ChatMessage = "Chat is down." }
 		n.start()
 		defer n.end()
 		n.types("ana", "chat late")
 		n.presses("ana", n.button("Close"), nil)
+		read, until := n.service.Notice(t.Context(), pageFlag)
 		text := n.copied()
 		n.lose()
 		if err := n.imports(text); err != nil {
 			t.Fatal(err)
+		}
+		if now, at := n.service.Notice(t.Context(), pageFlag); read == "" || now != read || !at.Equal(until) {
+			t.Errorf("visitors read %q until %s, want %q until %s as before", now, at, read, until)
 		}
 		n.shows("Page, chat shows again what was there before")
 		for id, c := range n.screen.cards {
