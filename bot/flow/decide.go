@@ -8,6 +8,7 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -791,14 +792,15 @@ func (s *Service) logWords(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// copyOut puts a copy of the values from before into the outage's thread, whenever one was recorded or corrected: in
-// the commit that records it, so before anything is set. It is made last, when the head of the audit chain is final.
+// copyOut puts a copy of the values from before into the outage's thread, whenever one was recorded or corrected, or
+// somebody said which of two should come back: in the commit that records it, so before anything is set. It is made
+// last, when the head of the audit chain is final.
 func (s *Service) copyOut(ctx context.Context, b *batch) error {
 	known := func(st change.Step) string {
 		if st.Before == nil {
 			return ""
 		}
-		return string(st.Before.Value.Raw) + nanos(st.Before.At)
+		return strconv.FormatBool(st.Doubt) + string(st.Before.Value.Raw) + nanos(st.Before.At)
 	}
 	if b.outage.Value.Drill || !slices.ContainsFunc(b.record.Value.Steps, func(st change.Step) bool {
 		old, _ := b.before.Step(st.Key)

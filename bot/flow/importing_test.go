@@ -1,6 +1,8 @@
 package flow_test
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +40,28 @@ func (n *night) copied() string {
 		n.t.Fatal(err)
 	}
 	return strings.Join(flow.Capsule(open[0], r.Value, "L", 1), "\n")
+}
+
+// posted are the messages of the newest copy in the thread, as somebody pastes them.
+func (n *night) posted() string {
+	n.t.Helper()
+	newest := -1
+	parts := map[int]string{}
+	for id, c := range n.screen.cards {
+		_, rest, ok := strings.Cut(id, "/before/")
+		var version, part int
+		if k, err := fmt.Sscanf(rest, "%d/%d", &version, &part); !ok || k != 2 || err != nil || version < newest {
+			continue
+		}
+		if version > newest {
+			newest, parts = version, map[int]string{}
+		}
+		parts[part] = c.Title + "\n" + strings.Join(c.Text, "\n")
+	}
+	if newest < 0 {
+		n.t.Fatalf("no copy of the values from before among %q", titles(n.screen.cards))
+	}
+	return strings.Join(slices.Collect(maps.Values(parts)), "\n")
 }
 
 func (n *night) imports(text string) error {
@@ -195,4 +219,55 @@ func TestImportOfAFlagThatWasLostToo(t *testing.T) {
 			t.Error(wrong)
 		}
 	})
+}
+
+// What people said last of the value before is in the newest copy: a typo that was mended comes back mended, and nobody
+// is asked again what was answered.
+func TestImportKnowsWhatWasSaidLast(t *testing.T) {
+	for name, tt := range map[string]struct {
+		said   string
+		mend   func(n *night, id string)
+		before string
+	}{
+		"noted and mended": {"Snow dya", func(n *night, id string) {
+			n.presses("sam", flow.Action{Outage: id, Verb: "correct-send", Key: "shop/two/hours", State: "*"}, map[string]string{"shop/two/hours": "Snow day"})
+		}, "Snow day"},
+		"as known from before": {"Snow dya", func(n *night, _ string) { n.presses("sam", n.button("09:00-17:00"), nil) }, "09:00-17:00"},
+		"as noted":             {"Snow day", func(n *night, _ string) { n.presses("sam", n.button("Snow day"), nil) }, "Snow day"},
+		"nobody answered yet":  {"Snow day", func(*night, string) {}, "Snow day"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(n *night) {
+				n.shop.byHand = "two"
+				n.types("ana", "chat late")
+				n.presses("ana", n.button("Close"), nil)
+				n.presses("ana", n.button("I click"), nil)
+				note := n.button("Some differ")
+				note.Verb += "-send"
+				n.presses("ana", note, map[string]string{"shop/two/hours": tt.said})
+				kept := store.Flow{Store: n.file}
+				open, err := kept.Open(t.Context())
+				if err != nil || len(open) != 1 {
+					t.Fatalf("open outages: %v, %v", open, err)
+				}
+				tt.mend(n, open[0].ID)
+				text := n.posted()
+				n.lose()
+				if err := n.imports(text); err != nil {
+					t.Fatal(err)
+				}
+				_, r, err := store.Flow{Store: n.file}.Outage(t.Context(), open[0].ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				st, _ := r.Value.Step("shop/two/hours")
+				if st.Before == nil || st.Before.Value.Text != tt.before {
+					t.Errorf("what will come back is %+v, want %q", st.Before, tt.before)
+				}
+				if open := name == "nobody answered yet"; st.Doubt != open {
+					t.Errorf("asked again which should come back: %v, want %v", st.Doubt, open)
+				}
+			})
+		})
+	}
 }
