@@ -13,7 +13,8 @@ import (
 )
 
 // Import makes an outage of what ReadCapsule returned, in the name of whom the event names: open, with its settings taken as set and
-// locked, so that it can be restored like any other; a restore compares first. It changes no setting. Nothing is imported,
+// locked, so that it can be restored like any other; a restore compares first. Of what a person was to click, and had
+// not called done when the capsule was written, it is asked what it shows. It changes no setting. Nothing is imported,
 // and the error says why in words, where the outage is in the store already, where another open outage holds one of the
 // settings, and where everything was put back before the capsule was written.
 func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event) error {
@@ -57,6 +58,9 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 			continue
 		}
 		r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At
+		if st.Way == change.Guided && st.State != change.IsSet { // the copy is written before the click
+			r.Steps[i].State = change.Unknown
+		}
 		s.forgotten(ctx, &r.Steps[i])
 	}
 	o.Asking = Asking{Heard: e.At}

@@ -271,3 +271,36 @@ func TestImportKnowsWhatWasSaidLast(t *testing.T) {
 		})
 	}
 }
+
+// Contract 8: the copy was written before the click. After the import nobody is told that it was done: somebody looks first.
+func TestImportOfAClickThatNobodySpokeOf(t *testing.T) {
+	in(t, func(n *night) {
+		n.shop.byHand = "two"
+		n.types("ana", "chat late")
+		n.presses("ana", n.button("Close"), nil)
+		n.presses("ana", n.button("I click"), nil)
+		n.presses("ana", n.button("All as listed"), nil)
+		text := n.posted()
+		n.lose()
+		if err := n.imports(text); err != nil {
+			t.Fatal(err)
+		}
+		for id, c := range n.screen.cards {
+			if strings.Contains(id, flow.HomeMessage) && strings.Contains(c.Title, "Two CLOSED") {
+				t.Errorf("the outage's message says %q", c.Title)
+			}
+		}
+		n.presses("sam", n.button("I click"), nil)
+		n.presses("sam", n.button("09:00-17:00"), nil) // looks first: it was never clicked
+		n.shop.settings["shop/two/hours"] = "closed"
+		n.presses("sam", n.button("Saved"), nil)
+		n.types("sam", "restore")
+		n.presses("sam", n.button("Put everything back"), nil)
+		n.presses("sam", n.button("I click"), nil)
+		n.shop.settings["shop/two/hours"] = "09:00-17:00"
+		n.presses("sam", n.button("Saved"), nil)
+		for _, wrong := range n.verdict() {
+			t.Error(wrong)
+		}
+	})
+}
