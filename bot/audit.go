@@ -26,7 +26,7 @@ type auditCommand struct {
 type storeFlags struct {
 	Config string `help:"Organisation document whose folder is meant, without --data." default:"${config_file}" type:"path"`
 	Data   string `help:"Folder that keeps everything." default:"${data_dir}" type:"path"`
-	Live   bool   `help:"What bot chat --live keeps, not the practice company."`
+	Live   bool   `help:"What bot serve and bot chat --live keep: the real company, not the one to practise on."`
 }
 
 func (f storeFlags) folder() (string, error) {

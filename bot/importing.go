@@ -64,6 +64,18 @@ func (f benchFlags) open(fresh bool) (*bench, error) {
 	return b, nil
 }
 
+// fits refuses an outage of the other company: what it set cannot be reached, or asked for, from here.
+func (f benchFlags) fits(id string, r change.Record) error {
+	practice := slices.ContainsFunc(r.Steps, func(st change.Step) bool { return st.Key.Platform() == "sim" })
+	switch {
+	case len(r.Steps) == 0 || practice != f.Live:
+		return nil
+	case practice:
+		return fmt.Errorf("nothing was changed: %s is an outage of the practice company; leave --live out", id)
+	}
+	return fmt.Errorf("nothing was changed: %s is an outage of the real company; add --live", id)
+}
+
 // running reports whether a bot works on the folder.
 func running(dir string) bool {
 	other, err := store.Dial(dir)
@@ -132,6 +144,13 @@ changed by it: afterwards "bot restore" compares, and puts back.`
 func (c importCommand) Run(ctx context.Context, s streams) error {
 	text, err := readText(c.File, s.in)
 	if err != nil {
+		return err
+	}
+	o, r, _, err := flow.ReadCapsule(text)
+	if err != nil {
+		return err
+	}
+	if err := c.fits(o.ID, r); err != nil {
 		return err
 	}
 	b, err := c.open(true)

@@ -341,7 +341,7 @@ func (k *deadly) ends(before string) {
 	for _, b := range k.bots {
 		b.terminate()
 	}
-	for args, want := range map[string]string{"outages": "Nothing is open.\n", "audit verify": "ok: "} {
+	for args, want := range map[string]string{"outages --live": "Nothing is open.\n", "audit verify --live": "ok: "} {
 		cmd := bot(k.t, strings.Fields(args)...)
 		cmd.Env = append(cmd.Env, k.vars[0]...)
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), want) {

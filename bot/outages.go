@@ -75,7 +75,8 @@ func (c outagesCommand) Run(ctx context.Context, s streams) error {
 }
 
 // openStore opens Redis where its address is given, else the folder's file, or asks the bot that has it. A folder in which
-// nothing is kept is an error, unless fresh says that a new one will do. Live is the real company's part of a Redis.
+// nothing is kept is an error, and so is a Redis in which nobody practised, unless fresh says that a new one will do. Live
+// is the real company's part of a Redis.
 func openStore(dir string, live, fresh bool) (store.Store, error) {
 	e, err := readEnvironment()
 	if err != nil {
@@ -87,7 +88,15 @@ func openStore(dir string, live, fresh bool) (store.Store, error) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		return e.open(ctx, dir)
+		st, err := e.open(ctx, dir)
+		if err != nil || live || fresh {
+			return st, err
+		}
+		if h, err := st.Health(ctx); err == nil && h.Counter == 0 { // else all would seem to be well
+			_ = st.Close()
+			return nil, errors.New("nothing is kept of a practice company in this Redis; --live means the real one")
+		}
+		return st, nil
 	}
 	if _, err := os.Stat(filepath.Join(dir, "store.db")); !fresh && errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("nothing is kept in %s; name another folder with --data", dir)

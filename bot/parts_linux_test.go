@@ -200,7 +200,7 @@ func withoutStore(t *testing.T, list, change, restore cell) {
 		if err := os.WriteFile(file, []byte(capsule.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := bot(t, "restore", "--capsule", file, "--data", t.TempDir()).CombinedOutput()
+		out, err := bot(t, "restore", "--live", "--capsule", file, "--data", t.TempDir()).CombinedOutput()
 		if !strings.Contains(string(out), "Web shop") {
 			t.Errorf("bot restore --capsule with the values from the thread: %v\n%s", err, out)
 		}

@@ -109,6 +109,12 @@ func TestRestoreOfTheLiveCompanyOnRedis(t *testing.T) {
 			if err != nil || len(open) != 1 {
 				t.Fatalf("open: %v, %v; want one", open, err)
 			}
+			for _, words := range []string{"outages", "restore --yes", "audit verify", "prune --before 2026-01-01"} { // which would all be well
+				out, status := command(t, "", append(strings.Fields(words), "--data", t.TempDir())...)
+				if status != 1 || !strings.Contains(out, "--live means the real one") {
+					t.Errorf("bot %s of the practice company that nobody has = %d, want 1:\n%s", words, status, out)
+				}
+			}
 			out, err := bot(t, "restore", open[0].ID, "--live", "--yes", "--data", dir).CombinedOutput()
 			if err != nil || !strings.Contains(string(out), `Web shop, chat: as before, "open"`) || !strings.Contains(string(out), "is over: restored") {
 				t.Errorf("bot restore --live = %v:\n%s", err, out)
@@ -145,8 +151,8 @@ func TestRestoreFromTheThreadOnRedis(t *testing.T) {
 	}
 	file := copyOf(t, open[0], r.Value)
 	inRedis(t, true)
-	if out, status := command(t, "", "outages", "--data", dir); status != 0 || !strings.Contains(out, "Nothing is open") {
-		t.Errorf("bot outages = %d:\n%s", status, out)
+	if out, status := command(t, "", "outages", "--data", dir); status != 1 || !strings.Contains(out, "nothing is kept of a practice company in this Redis") {
+		t.Errorf("bot outages of what was lost = %d, want 1:\n%s", status, out)
 	}
 	if out, status := command(t, "", "import", "--data", dir, file); status != 0 || !strings.Contains(out, "written by another store") {
 		t.Errorf("bot import = %d:\n%s", status, out)

@@ -62,6 +62,13 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	if c.ID, err = theOutage(ctx, b, c.ID); err != nil {
 		return err
 	}
+	_, record, err := b.kept().Outage(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if err := c.fits(c.ID, record.Value); err != nil {
+		return err
+	}
 	platforms := live(b.org, store.NewFlags(b.store))
 	if !c.Live {
 		// Where another process works on the folder this company is looked at, and never written to: it begins with the
@@ -84,8 +91,11 @@ func (c restoreCommand) known(ctx context.Context, b *bench, s streams) (string,
 	if err != nil {
 		return "", err
 	}
-	o, _, _, err := flow.ReadCapsule(text)
+	o, r, _, err := flow.ReadCapsule(text)
 	if err != nil {
+		return "", err
+	}
+	if err := c.fits(o.ID, r); err != nil {
 		return "", err
 	}
 	if c.ID != "" && c.ID != o.ID {

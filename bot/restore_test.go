@@ -241,3 +241,28 @@ func TestRestoreOfAWait(t *testing.T) {
 		t.Errorf("bot restore of one of two = %d, want 1:\n%s", status, out)
 	}
 }
+
+// Whoever forgets --live, or says it where it does not belong, is told so, and nothing is touched.
+func TestRestoreOfTheOtherCompany(t *testing.T) {
+	dir := t.TempDir()
+	p := begin(t, bot(t, "chat", "--live", "--data", dir))
+	p.until("Type /outage")
+	p.types("/outage chat late", "1", "1")
+	p.until("HAS NOT ASKED YET")
+	p.ends()
+	file := copyOf(t, first(theOpen(t, dir)), second(theOpen(t, dir)))
+	practised, _ := closed(t)
+	for _, test := range []struct{ words, want string }{
+		{"restore --yes --data " + dir, "add --live"},
+		{"restore --yes --capsule " + file + " --data " + t.TempDir(), "add --live"},
+		{"import " + file + " --data " + t.TempDir(), "add --live"},
+		{"restore --yes --live --data " + practised, "leave --live out"},
+	} {
+		if out, status := command(t, "", strings.Fields(test.words)...); status != 1 || !strings.Contains(out, test.want) {
+			t.Errorf("bot %s = %d, want 1 and %q:\n%s", test.words, status, test.want, out)
+		}
+	}
+	if out, status := command(t, "", "restore", "--yes", "--live", "--data", dir); status != 0 || !strings.Contains(out, "is over: restored") {
+		t.Errorf("bot restore --live = %d:\n%s", status, out)
+	}
+}
