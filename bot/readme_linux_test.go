@@ -123,7 +123,7 @@ func (r *reader) follow(b block) {
 		return
 	case b.text == "go run ./bot chat\n":
 		typed, said = r.session(b.heading), "as before"
-	case strings.Contains(b.text, "restore ID"):
+	case strings.Contains(b.text, "restore --live ID"):
 		r.begins()
 		typed, said = "yes\n", "as before"
 	case strings.Contains(b.text, "import"):
@@ -202,7 +202,7 @@ func (r *reader) session(heading string) string {
 // begins lets an outage be open, and the copy of its values from before at hand.
 func (r *reader) begins() {
 	r.t.Helper()
-	cmd := r.shell("go run ./bot chat --fresh >/dev/null && go run ./bot outages --json && cp config/switchback/*/before-*.txt .")
+	cmd := r.shell("go run ./bot chat --live --fresh >/dev/null && go run ./bot outages --live --json && cp config/switchback/*/before-*.txt .")
 	cmd.Stdin = strings.NewReader("/outage chat late\n1\n1\n")
 	out, err := cmd.Output()
 	if err != nil {
@@ -216,6 +216,6 @@ func (r *reader) begins() {
 	if err := json.Unmarshal(out, &open); err != nil || len(open) != 1 {
 		r.t.Fatalf("bot outages --json says %s, %v", out, err)
 	}
-	r.filled["restore ID"] = "restore " + open[0].Outage.ID
+	r.filled["restore --live ID"] = "restore --live " + open[0].Outage.ID
 	r.filled["before-chat-….txt"] = "before-" + open[0].Outage.ID + ".txt"
 }
