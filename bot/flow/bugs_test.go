@@ -41,6 +41,7 @@ const (
 	neverOld      bug = "a claim that never grows old"
 	lockKept      bug = "a lock not given back"
 	answerForAnew bug = "a commit asked for again with another nonce"
+	accountsApart bug = "two accounts of one person taken for two people"
 )
 
 // under is the store that flow's is made of.
@@ -124,6 +125,10 @@ func (b bug) late(w *stage, a flow.Action) flow.Action {
 func (b bug) policy(p flow.Policy) flow.Policy {
 	if b == anyRole {
 		p.Responders = append(slices.Clone(p.Responders), "lee")
+	}
+	if b == accountsApart {
+		p.People[0].Slack = ""
+		p.People, p.Responders = append(p.People, flow.Someone{Name: "ana.b", Slack: "U1"}), append(slices.Clone(p.Responders), "ana.b")
 	}
 	return p
 }

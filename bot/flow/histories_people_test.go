@@ -207,6 +207,7 @@ func (w *stage) event(who string, place flow.Place, what flow.What) flow.Event {
 func (w *stage) deliver(r *replica, e flow.Event) (reply flow.Reply) {
 	w.mu.Lock()
 	w.asked[e.ID] = true
+	w.said(e)
 	w.mu.Unlock()
 	got, taken := make(chan flow.Reply, 1), false
 	if r != nil {

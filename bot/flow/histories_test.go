@@ -65,6 +65,10 @@ func companies() []func(w *stage) {
 			w.guided = map[string]bool{orders.Number: true}
 		},
 		func(w *stage) { w.org.Apps, w.guided = []sim.App{shop, help}, map[string]bool{"help": true} },
+		func(w *stage) {
+			w.org.Apps, w.guided, w.eyes = []sim.App{shop, help}, map[string]bool{"help": true}, true
+		},
+		func(w *stage) { w.org.Numbers, w.page, w.eyes = []sim.Number{orders}, true, true },
 	}
 }
 
@@ -100,13 +104,23 @@ func drawn() *rapid.Generator[history] {
 			Company: rapid.IntRange(0, len(companies())-1).Draw(t, "company"), Start: rapid.IntRange(0, len(starts())-1).Draw(t, "start"),
 			Replicas: rapid.IntRange(1, 2).Draw(t, "replicas"),
 		}
-		begin := happening{"type", 0, h.Company / 2 % 2}
+		begin, second, what := happening{"type", 0, h.Company / 2 % 2}, []happening{}, what
+		if company := h.about(); company.eyes {
+			second, what = rapid.SliceOfN(of([]string{"yes", "yes", "kill", "stop", "wait", "edit"}), 0, 3).Draw(t, "second"), append(what, "yes", "yes", "yes")
+		}
 		h.Acts = slices.Concat(
-			rapid.SliceOfN(of(trouble), 0, 1).Draw(t, "before"), []happening{begin}, rapid.SliceOfN(of(trouble), 0, 2).Draw(t, "preview"), []happening{{"press", 0, 0}},
+			rapid.SliceOfN(of(trouble), 0, 1).Draw(t, "before"), []happening{begin}, rapid.SliceOfN(of(trouble), 0, 2).Draw(t, "preview"), []happening{{"press", 0, 0}}, second,
 			rapid.SliceOfN(of(what), 0, 14).Draw(t, "then"),
 		)
 		return h
 	})
+}
+
+// about is what is known of a company before anything happens in it.
+func (h history) about() *stage {
+	w := &stage{}
+	companies()[h.Company](w)
+	return w
 }
 
 // play plays a history in fake time and returns what is wrong with its end, or was on the way.
@@ -157,6 +171,7 @@ func (h history) stage(t *testing.T, b bug, open func() store.Store) *stage {
 		screen: map[string]shown{}, timers: map[string]time.Time{}, asked: map[string]bool{}, mute: map[string]bool{}, excused: map[string]bool{}, taken: map[string]bool{}, repeats: map[string]bool{}, decoded: map[string]held{}, before: map[string]string{},
 		peace: map[change.Key][]string{}, typed: map[change.Key][]string{}, touched: map[change.Key]time.Time{},
 		edited: map[change.Key]time.Time{}, landed: map[change.Key]time.Time{}, states: map[string]change.State{}, gone: map[string]bool{},
+		yeses: map[string][]yes{}, questions: map[string]seconding{},
 	}
 	companies()[h.Company](w)
 	zone, err := time.LoadLocation(townsfolk().Zone)
@@ -216,6 +231,8 @@ func (w *stage) happens(a happening) {
 			return
 		}
 		w.byHand(k, []string{w.peace[k][0], mistype(k, w.peace[k][0]), w.outage(k)}[(a.N/len(keys)+a.Who)%3], "somebody")
+	case "yes":
+		w.agrees(r, who, a.N)
 	case "fault":
 		kind := []sim.FaultKind{sim.Error, sim.Cut, sim.Slow, sim.Refuse}[a.N%4]
 		f := sim.Fault{Kind: kind, Times: 1 + a.Who*2, On: []string{sim.Write, sim.Read}[a.N/4%2]}
@@ -335,7 +352,7 @@ func TestRandomHistoriesFindPlantedBugs(t *testing.T) {
 	const most = 20_000
 	for _, b := range []bug{
 		countedTwice, alwaysFresh, lateAccepted, anyRole, baselineLate, noLock, noCopy, workForgotten, remindersLost, outcomeGuessed,
-		oldReading, noIntent, beforeIsOurs, questionLost, entryLost, neverOld, lockKept, answerForAnew,
+		oldReading, noIntent, beforeIsOurs, questionLost, entryLost, neverOld, lockKept, answerForAnew, accountsApart,
 	} {
 		t.Run(string(b), func(t *testing.T) {
 			t.Parallel()

@@ -79,6 +79,10 @@ func (w *stage) recorded(p store.Put, c store.Commit) {
 		}
 		was := w.states[at]
 		w.states[at] = st.State
+		anew := slices.Contains([]change.State{"", change.Restored, change.Left}, was) && slices.Contains([]change.State{change.Planned, change.Recorded, change.Intent}, st.State)
+		if w.eyes && anew {
+			w.agreed(st, c, r.Outage)
+		}
 		if was == st.State || was == change.Recorded || was == change.Planned {
 			continue
 		}

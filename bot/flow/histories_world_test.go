@@ -30,6 +30,7 @@ type stage struct {
 	org      sim.Organisation
 	guided   map[string]bool // targets that only a person can set
 	page     bool            // a page asks the bot
+	eyes     bool            // a change needs a second person
 	open     func() store.Store
 	file     store.Store // what no replica stands between
 	book     tree.Tree
@@ -64,6 +65,9 @@ type stage struct {
 	again    []flow.Event // delivered before
 	homeless []flow.Event // not taken in: their platform sends them again
 	writes   int
+
+	yeses     map[string][]yes     // by walk
+	questions map[string]seconding // to a second person, by walk and number
 
 	reminders int // of deadlines, that people saw
 
@@ -296,6 +300,8 @@ func (w *stage) committed(c store.Commit) {
 			w.recorded(p, c)
 		case strings.HasPrefix(p.Key, "outage:"):
 			w.told(p)
+		case w.eyes && strings.HasPrefix(p.Key, "walk:"):
+			w.put(p)
 		}
 	}
 }
@@ -442,8 +448,13 @@ type roster struct{ w *stage }
 func (d roster) Account(_ context.Context, id string) (flow.Account, error) {
 	d.w.mu.Lock()
 	defer d.w.mu.Unlock()
-	member := slices.Contains(folk(), id) && !d.w.gone[id]
-	return flow.Account{Name: id, Member: member}, nil
+	who := human(":" + id)
+	member := slices.Contains(folk(), who) && !d.w.gone[who]
+	mail := who + "@acme.example"
+	if id == "U1" {
+		mail = ""
+	}
+	return flow.Account{Name: id, Email: mail, Member: member, Responder: id == "U2"}, nil
 }
 
 func (d roster) Outside(context.Context, string) bool { return false }
@@ -462,6 +473,14 @@ func townsfolk() flow.Policy {
 	return p
 }
 
+func (w *stage) policy() flow.Policy {
+	p := townsfolk()
+	if p.FourEyes = w.eyes; w.eyes {
+		p.People[0].Slack = "U1"
+	}
+	return p
+}
+
 // begin starts a replica in the place of the i-th.
 func (w *stage) begin(i int) {
 	r := &replica{stage: w, saw: map[change.Key]string{}}
@@ -474,10 +493,10 @@ func (w *stage) begin(i int) {
 		platforms[flags.Name] = platform{flags.New([]flags.Target{{Kind: flags.Chat, ID: "page", Label: "Page"}}, store.NewFlags(under)), r}
 	}
 	r.service = flow.New(flow.Config{
-		Store: w.bug.over(kept), Policy: w.bug.policy(townsfolk()), Playbook: tree.Builtin(), Tree: w.book, Platforms: platforms,
-		Directories: map[string]flow.Directory{"terminal": roster{w}}, Lease: w.bug.lease(w.lease),
+		Store: w.bug.over(kept), Policy: w.bug.policy(w.policy()), Playbook: tree.Builtin(), Tree: w.book, Platforms: platforms,
+		Directories: map[string]flow.Directory{"terminal": roster{w}, "slack": roster{w}}, Lease: w.bug.lease(w.lease),
 	})
-	r.worker = &handlers.Worker{Timers: kept, Service: r.service, Lease: w.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": chat{r}})}
+	r.worker = &handlers.Worker{Timers: kept, Service: r.service, Lease: w.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": chat{r}, "slack": chat{r}})}
 }
 
 // restart begins anew what was killed. Where nothing ran any more, the store is opened anew.
