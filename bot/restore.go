@@ -85,7 +85,8 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	return r.run(ctx, c.Yes)
 }
 
-// known imports the outage of the text, unless the store knows it: then the store's own word counts.
+// known imports the outage of the text, unless the store knows it: then the store's own word counts. Where the text
+// says otherwise, and was written at a moment that the store does not know of, somebody has to look.
 func (c restoreCommand) known(ctx context.Context, b *bench, s streams) (string, error) {
 	text, err := readText(c.Capsule, s.in)
 	if err != nil {
@@ -101,15 +102,45 @@ func (c restoreCommand) known(ctx context.Context, b *bench, s streams) (string,
 	if c.ID != "" && c.ID != o.ID {
 		return "", fmt.Errorf("the text is about %s, not about %s", o.ID, c.ID)
 	}
-	here, _, err := b.kept().Outage(ctx, o.ID)
+	here, record, err := b.kept().Outage(ctx, o.ID)
 	if err != nil {
 		return "", err
 	}
-	if here.Version != 0 {
+	if here.Version == 0 {
+		return b.take(ctx, s.out, text)
+	}
+	log, err := b.kept().Log(ctx, outageLog+o.ID)
+	if err != nil {
+		return "", err
+	}
+	other := otherwise(r, record.Value)
+	if len(other) == 0 || flow.ReadChain(log, here.Value.Head).Heads[o.Head] { // else something was said that is not in the store
 		fmt.Fprintf(s.out, "%s is on record here: the text is not needed.\n", o.ID)
 		return o.ID, nil
 	}
-	return b.take(ctx, s.out, text)
+	fmt.Fprintf(s.out, "Careful: %s is on record here, and goes by that. The text says otherwise, and comes from a moment that this store does not know: it has forgotten something.\n%s", o.ID, strings.Join(other, ""))
+	if c.Yes {
+		return "", errors.New("nothing was changed: look at the above first, and try again without --yes")
+	}
+	return o.ID, nil
+}
+
+// otherwise says of which settings a text knows another value before than what is on record, or which are not on record.
+func otherwise(text, here change.Record) []string {
+	var out []string
+	for _, st := range text.Steps {
+		now, ok := here.Step(st.Key)
+		if st.Before == nil || now.Before != nil && now.Before.Value.Equal(st.Before.Value) {
+			continue
+		}
+		word := "nothing of it"
+		if ok {
+			word = before(now)
+		}
+		out = append(out, fmt.Sprintf("  %s, %s\n    before, in the text: %s (%s, %s)\n    before, on record:   %s\n",
+			st.Label, st.Name, before(st), st.Before.By, st.Before.At.Local().Format(time.RFC1123Z), word))
+	}
+	return out
 }
 
 // theOutage finds out which one is meant.

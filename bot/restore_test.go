@@ -183,6 +183,36 @@ func TestRestoreFromTheThread(t *testing.T) {
 	wantRestored(t, dir, before, out, status)
 }
 
+// A store that forgot a part knows the outage, and not what was said last. Nothing is put back unseen.
+func TestRestoreWhereTheTextSaysOtherwise(t *testing.T) {
+	dir, before := closed(t)
+	o, r := theOpen(t, dir)
+	during := settings(t, dir)
+	mended, more := *r.Steps[0].Before, r.Steps[1]
+	mended.Value, mended.By = change.Value{Raw: []byte("Mended"), Text: "Mended"}, "@sam"
+	r.Steps[0].Before = &mended
+	more.Key, more.Name = "sim/chat/web-shop/more", "one more"
+	r.Steps = append(r.Steps, more)
+	older := copyOf(t, o, r)
+	o.Head = "later"
+	file := copyOf(t, o, r)
+	for stdin, args := range map[string][]string{"": {"--yes"}, "n\n": nil} {
+		out, status := command(t, stdin, append([]string{"restore", "--data", dir, "--capsule", file}, args...)...)
+		if want := map[string]int{"": 1, "n\n": 3}[stdin]; status != want || strings.Contains(out, "not needed") ||
+			!strings.Contains(out, `before, in the text: "Mended" (@sam,`) || strings.Count(out, "before, on record:") != 2 || !strings.Contains(out, "on record:   nothing of it") {
+			t.Errorf("bot restore %v --capsule = %d, want %d and what the text says otherwise:\n%s", args, status, want, out)
+		}
+	}
+	if settings(t, dir) != during {
+		t.Error("settings were changed")
+	}
+	if out, status := command(t, "n\n", "restore", "--data", dir, "--capsule", older); status != 3 || !strings.Contains(out, "the text is not needed") {
+		t.Errorf("bot restore --capsule with a text that is older than the store = %d, want 3 and that it is not needed:\n%s", status, out)
+	}
+	out, status := command(t, "y\n", "restore", "--data", dir, "--capsule", file) // what is on record, for it was seen
+	wantRestored(t, dir, before, out, status)
+}
+
 func first[A, B any](a A, _ B) A  { return a }
 func second[A, B any](_ A, b B) B { return b }
 
