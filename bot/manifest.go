@@ -44,6 +44,7 @@ func (c manifestSlackCommand) Run(s streams) error {
 		fmt.Fprintln(w, "  SLACK_APP_TOKEN\txapp-…, from Basic Information, App-Level Tokens, with the scope connections:write")
 	} else {
 		fmt.Fprintln(w, "  SLACK_SIGNING_SECRET\tfrom Basic Information, App Credentials")
+		fmt.Fprintln(w, "Once it runs: have the Request URL verified under App Manifest. Slack sends no events before that.")
 	}
 	return w.Flush()
 }
