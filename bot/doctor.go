@@ -62,12 +62,12 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 	add := func(part string, state handlers.State, text, next string) {
 		out = append(out, handlers.Finding{Part: part, State: state, Text: text, Next: next})
 	}
-	if err := e.servable(); err != nil {
-		add("environment", handlers.Fail, strings.ReplaceAll(err.Error(), "\n", "; "), "set what is missing; the README's section “Every variable” says where to find it")
+	org, warnings, err := e.organisation()
+	if err := errors.Join(e.servable(), e.taken(org)); err != nil {
+		add("environment", handlers.Fail, strings.ReplaceAll(err.Error(), "\n", "; "), "set what is missing or wrong; the README's section “Every variable” says where to find it")
 	} else {
 		add("environment", handlers.OK, "complete", "")
 	}
-	org, warnings, err := e.organisation()
 	switch {
 	case err != nil:
 		add("organisation", handlers.Fail, err.Error(), "bot check FILE names each place")
@@ -75,7 +75,7 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 	case e.ConfigFile == "" && e.ConfigYAML == "":
 		add("organisation", handlers.Warn, "there is no document: everybody may look, and nobody may confirm", "bot config example > organisation.yaml, and CONFIG_FILE=organisation.yaml")
 	case len(warnings) > 0:
-		add("organisation", handlers.Warn, fmt.Sprintf("%s, with %d warnings: %s", org.Name, len(warnings), warnings[0].Text), "bot check FILE lists them")
+		add("organisation", handlers.Warn, fmt.Sprintf("%s, with %d warnings, such as %s", org.Name, len(warnings), warnings[0]), "bot check FILE lists them")
 	default:
 		add("organisation", handlers.OK, org.Name, "")
 	}
@@ -94,6 +94,20 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 	out = append(out, examinePages(ctx, org)...)
 	out = append(out, examineFlags(ctx, e, org)...)
 	return append(out, examineGladly(ctx, e, org)...)
+}
+
+// taken reports which variables bot serve would not take as they are. What has a line of its own is not among them.
+func (e environment) taken(org organisation) error {
+	var out []error
+	_, err := flags.NewEndpoints(flags.Config{Targets: org.targets(), Secret: e.FlagsSecret})
+	if err != nil {
+		out = append(out, fmt.Errorf("FLAGS_SECRET: %w", err))
+	}
+	if _, err := statuspage.Secrets(e.PagesSecret); err != nil {
+		out = append(out, fmt.Errorf("STATUSPAGE_WEBHOOK_SECRET: %w", err))
+	}
+	_, err = e.pager()
+	return errors.Join(append(out, err)...)
 }
 
 // look opens the store, which a running bot may have.

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,16 @@ func TestDoctor(t *testing.T) {
 				n.env.SlackAPI, n.env.SlackToken = other.env.SlackAPI, other.env.SlackToken
 			},
 			"Slack", "installed for a whole organisation", handlers.Fail, "copy the Bot User OAuth Token of that workspace", (*checkup).back,
+		},
+		"a pager without a key": {
+			func(n *checkup) { n.env.EscalateURL = "https://pager.example.com" }, "environment", "ESCALATE_URL", handlers.Fail,
+			"missing or wrong", func(n *checkup) { n.env.EscalateURL = "https://switchback:key@pager.example.com" },
+		},
+		"an app from an older manifest": {
+			func(n *checkup) {
+				n.slack.SetScopes(slices.DeleteFunc(slacktest.Scopes(), func(s string) bool { return s == "im:write" })...)
+			},
+			"Slack", "may not im:write (write to a person directly", handlers.Fail, "bot manifest slack", func(n *checkup) { n.slack.SetScopes(slacktest.Scopes()...) },
 		},
 		"Slack is away": {
 			func(n *checkup) { n.slack.Away() }, "Slack", "does not work", handlers.Fail, "can be reached from here", func(n *checkup) {

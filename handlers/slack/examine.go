@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	slackgo "github.com/slack-go/slack"
 
@@ -28,6 +29,10 @@ func (s *Slack) Examine(ctx context.Context, e handlers.Examined) []handlers.Fin
 		return []handlers.Finding{{Part: "Slack", State: handlers.Fail, Text: fmt.Sprintf("the token belongs to %s, the organisation document names %s", answer.TeamID, want), Next: "correct slack.team, or SLACK_BOT_TOKEN"}}
 	}
 	out := []handlers.Finding{{Part: "Slack", State: handlers.OK, Text: "workspace " + answer.Team + " (" + answer.TeamID + "), as @" + answer.User}}
+	if lacks := missing(answer.Header.Get("X-OAuth-Scopes")); len(lacks) > 0 {
+		out[0].State, out[0].Text = handlers.Fail, out[0].Text+": it may not "+strings.Join(lacks, ", ")
+		out[0].Next = "paste what bot manifest slack prints under App Manifest of your Slack app, then Install App again"
+	}
 	for _, id := range slices.Sorted(maps.Keys(e.Channels)) {
 		out = append(out, s.examineChannel(ctx, id, e.Channels[id], e.Inside))
 	}
@@ -46,6 +51,18 @@ func (s *Slack) Examine(ctx context.Context, e handlers.Examined) []handlers.Fin
 			f.State, f.Next = handlers.Warn, "add a second person: one may be asleep"
 		}
 		out = append(out, f)
+	}
+	return out
+}
+
+// missing are the rights of the manifest that a token has not, by the list that Slack sends with each answer.
+func missing(scopes string) []string {
+	var out []string
+	has := strings.Split(strings.ReplaceAll(scopes, " ", ""), ",")
+	for _, r := range Scopes() {
+		if scopes != "" && !slices.Contains(has, r.What) {
+			out = append(out, r.What+" ("+r.Why+")")
+		}
 	}
 	return out
 }

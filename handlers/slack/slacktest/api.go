@@ -274,6 +274,9 @@ func (s *Slack) answer(w http.ResponseWriter, name string, a args, status int, o
 		}
 	}
 	s.note(name, a, status, code)
+	s.mu.Lock()
+	w.Header().Set("X-OAuth-Scopes", strings.Join(s.scopes, ","))
+	s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(out)

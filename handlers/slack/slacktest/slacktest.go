@@ -52,7 +52,7 @@ type Config struct {
 func Scopes() []string {
 	return []string{
 		"commands", "chat:write", "chat:write.public", "app_mentions:read", "channels:read", "groups:read", "im:read",
-		"channels:history", "groups:history", "im:history", "usergroups:read", "users:read", "users:read.email", "files:write",
+		"channels:history", "groups:history", "im:history", "im:write", "usergroups:read", "users:read", "users:read.email", "files:write",
 		"metadata.message:read",
 	}
 }
