@@ -32,7 +32,8 @@ type doctorCommand struct {
 	JSON bool `help:"Print the findings as JSON."`
 }
 
-// Run looks at every outside part, one line each, with what to do about it. It changes nothing and posts nothing.
+// Run looks at every outside part, one line each, with what to do about it. It posts nothing, and changes nothing; a store
+// that is not there it begins, as bot serve would.
 func (c doctorCommand) Run(ctx context.Context, e environment, s streams) error {
 	ctx, cancel := context.WithTimeout(ctx, examineIn)
 	defer cancel()
@@ -136,6 +137,8 @@ func examineStore(ctx context.Context, e environment) []handlers.Finding {
 	switch {
 	case !h.Changes:
 		f.State, f.Text, f.Next = handlers.Fail, f.Text+": "+strings.Join(h.Warnings, "; "), "do that; until then nothing new is changed, and what is open can be restored"
+	case h.Counter == 0: // it may have been begun by this very look
+		f.State, f.Text, f.Next = handlers.Warn, f.Text+": nothing was ever kept here", "start the bot; if it ran before, this is another store: correct DATA_DIR, or REDIS_URL and REDIS_PREFIX"
 	case len(h.Warnings) > 0:
 		f.State, f.Text, f.Next = handlers.Warn, f.Text+": "+strings.Join(h.Warnings, "; "), "ask whoever runs the store"
 	}

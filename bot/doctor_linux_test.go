@@ -7,6 +7,7 @@ import (
 
 	"switchback/bot/config"
 	"switchback/handlers"
+	"switchback/store"
 	"switchback/store/storetest"
 )
 
@@ -83,6 +84,9 @@ func TestDoctorOfRedis(t *testing.T) {
 			m.use(m.server.Addr)
 			st, err := m.env.open(t.Context(), "") // the bot was here
 			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := st.Commit(t.Context(), store.Commit{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := st.Close(); err != nil {

@@ -20,6 +20,7 @@ import (
 // checkup is a night on which something is broken, and mended as bot doctor says.
 type checkup struct {
 	*slackNight
+	dir    string // the bot's own
 	page   *statuspagetest.Page
 	gladly *httptest.Server
 }
@@ -34,6 +35,13 @@ func (n *checkup) edits(from, to string) {
 }
 
 func (n *checkup) adds(lines string) { n.env.ConfigYAML += lines }
+
+// used has the bot keep something.
+func (n *checkup) used() {
+	n.t.Helper()
+	n.ana.Types("#support", "/outage status")
+	n.ana.Alone("Nothing is open")
+}
 
 // back is with the token of the own workspace.
 func (n *checkup) back() {
@@ -236,7 +244,15 @@ func TestDoctor(t *testing.T) {
 		},
 		"a store that cannot be opened": {
 			func(n *checkup) { n.end(); n.env.DataDir = n.file("file", "") }, "store", "", handlers.Fail, "whether REDIS_URL or DATA_DIR is right",
-			func(n *checkup) { n.env.DataDir = n.t.TempDir(); n.start() },
+			func(n *checkup) {
+				n.env.DataDir = n.t.TempDir()
+				n.start()
+				n.used()
+			},
+		},
+		"another store than the bot's": {
+			func(n *checkup) { n.used(); n.dir, n.env.DataDir = n.env.DataDir, n.t.TempDir() },
+			"store", "nothing was ever kept here", handlers.Warn, "this is another store: correct DATA_DIR", func(n *checkup) { n.env.DataDir = n.dir },
 		},
 		"an outage past its time": {
 			func(n *checkup) {
