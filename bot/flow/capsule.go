@@ -244,15 +244,19 @@ func beforeWords(st change.Step) string {
 		return cmp.Or(text, "(empty)")
 	}
 	name := strings.Join(strings.Fields(card.Shorten(plain(stepName(st)), capsuleText)), " ")
+	known := ""
+	if st.Known != nil && (st.Before == nil || st.Doubt) {
+		known = "  as a rule: " + strings.Join(strings.Fields(card.Shorten(plain(st.Known.Text), 60)), " ") + " (nobody said yet what should come back)\n"
+	}
 	if st.Before == nil {
-		return fmt.Sprintf("- %s\n  before: not known, it was like this already\n  in the outage: %s\n", name, short(st.Want))
+		return fmt.Sprintf("- %s\n  before: not known, it was like this already\n%s  in the outage: %s\n", name, known, short(st.Want))
 	}
 	who := "read by the bot"
 	if st.Before.By != change.ByAPI {
 		who = "says " + st.Before.By
 	}
-	return fmt.Sprintf("- %s\n  before: %s (%s, %s)\n  in the outage: %s\n",
-		name, short(st.Before.Value), who, st.Before.At.UTC().Format("2 Jan 2006 15:04 MST"), short(st.Want))
+	return fmt.Sprintf("- %s\n  before: %s (%s, %s)\n%s  in the outage: %s\n",
+		name, short(st.Before.Value), who, st.Before.At.UTC().Format("2 Jan 2006 15:04 MST"), known, short(st.Want))
 }
 
 // inLines writes a row as one line, or as several where it is too long.

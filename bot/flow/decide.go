@@ -793,18 +793,21 @@ func (s *Service) logWords(ctx context.Context, b *batch) error {
 }
 
 // copyOut puts a copy of the values from before into the outage's thread, whenever one was recorded or corrected, or
-// somebody said which of two should come back: in the commit that records it, so before anything is set. It is made
-// last, when the head of the audit chain is final.
+// somebody said which of two should come back, or that it was like this already: in the commit that records it, so
+// before anything is set. It is made last, when the head of the audit chain is final.
 func (s *Service) copyOut(ctx context.Context, b *batch) error {
 	known := func(st change.Step) string {
-		if st.Before == nil {
-			return ""
+		switch {
+		case st.Before != nil:
+			return strconv.FormatBool(st.Doubt) + string(st.Before.Value.Raw) + nanos(st.Before.At)
+		case st.State == change.Adopted:
+			return string(change.Adopted)
 		}
-		return strconv.FormatBool(st.Doubt) + string(st.Before.Value.Raw) + nanos(st.Before.At)
+		return ""
 	}
 	if b.outage.Value.Drill || !slices.ContainsFunc(b.record.Value.Steps, func(st change.Step) bool {
 		old, _ := b.before.Step(st.Key)
-		return st.Before != nil && known(st) != known(old)
+		return known(st) != "" && known(st) != known(old)
 	}) {
 		return nil
 	}

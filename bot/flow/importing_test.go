@@ -235,6 +235,7 @@ func TestImportKnowsWhatWasSaidLast(t *testing.T) {
 		"as known from before": {"Snow dya", func(n *night, _ string) { n.presses("sam", n.button("09:00-17:00"), nil) }, "09:00-17:00"},
 		"as noted":             {"Snow day", func(n *night, _ string) { n.presses("sam", n.button("Snow day"), nil) }, "Snow day"},
 		"nobody answered yet":  {"Snow day", func(*night, string) {}, "Snow day"},
+		"it was like this":     {"closed", func(*night, string) {}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in(t, func(n *night) {
@@ -252,6 +253,9 @@ func TestImportKnowsWhatWasSaidLast(t *testing.T) {
 				}
 				tt.mend(n, open[0].ID)
 				text := n.posted()
+				if open := strings.Contains(text, "as a rule: 09:00-17:00 (nobody said yet what should come back)"); open != (name == "nobody answered yet" || tt.before == "") {
+					t.Errorf("what people read of the other value:\n%s", text)
+				}
 				n.lose()
 				if err := n.imports(text); err != nil {
 					t.Fatal(err)
@@ -260,8 +264,11 @@ func TestImportKnowsWhatWasSaidLast(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				st, _ := r.Value.Step("shop/two/hours")
-				if st.Before == nil || st.Before.Value.Text != tt.before {
+				st, ok := r.Value.Step("shop/two/hours")
+				switch {
+				case tt.before == "" && st.State != change.Adopted:
+					t.Errorf("on record: %v, in state %q; want that somebody finds out what was there before", ok, st.State)
+				case tt.before != "" && (st.Before == nil || st.Before.Value.Text != tt.before):
 					t.Errorf("what will come back is %+v, want %q", st.Before, tt.before)
 				}
 				if open := name == "nobody answered yet"; st.Doubt != open {
