@@ -137,7 +137,8 @@ type importCommand struct {
 func (importCommand) Help() string {
 	return `When settings are changed, the values from before are posted in the outage's thread. From that text this
 command brings the outage back into a store that does not know it any more, also into an empty folder. No setting is
-changed by it: afterwards "bot restore" compares, and puts back.`
+changed by it: afterwards "bot restore" compares, and puts back. An outage for which nothing was changed has no such text:
+begin it again with /outage, so that somebody is asked whether it works again.`
 }
 
 // Run takes an outage back from the text that was posted about it.
