@@ -407,6 +407,24 @@ func TestHistoriesThatWereWrong(t *testing.T) {
 		"an edit while a change waits, which is then asked back before anything was set": {2, 0, 2, []happening{
 			{"kill", 0, 18}, {"type", 0, 1}, {"press", 0, 0}, {"press", 1, 0}, {"edit", 0, 3}, {"press", 0, 0},
 		}},
+		"an edit while the one who read back is stopped, and another one looks": {2, 0, 2, []happening{
+			{"stop", 1, 24}, {"type", 0, 1}, {"press", 0, 0}, {"edit", 0, 1}, {"press", 0, 0},
+		}},
+		"a restore pressed before both were stopped, and the reminder of the day on which they go on": {1, 2, 2, []happening{
+			{"type", 0, 0},
+			{"stop", 2, 1},
+			{"press", 0, 0},
+			{"cut", 2, 3},
+			{"press", 0, 11},
+			{"edit", 2, 1},
+			{"press", 0, 23},
+			{"stop", 0, 1},
+			{"fault", 2, 13},
+			{"press", 0, 22},
+			{"press", 0, 0},
+			{"jump", 3, 10},
+			{"press", 1, 24},
+		}},
 		"a kill that waits for a slow answer, until after everything was begun anew": {0, 0, 1, []happening{
 			{"type", 0, 0}, {"kill", 1, 23}, {"edit", 1, 5}, {"press", 0, 0}, {"press", 0, 3}, {"fault", 0, 6}, {"press", 0, 0},
 		}},

@@ -15,11 +15,17 @@ import (
 	"switchback/store"
 )
 
-// read keeps what a replica saw, and when.
+// sight is what a replica saw of a setting, and when.
+type sight struct {
+	value string
+	at    time.Time
+}
+
+// read keeps what a replica saw.
 func (w *stage) read(r *replica, k change.Key, v string, at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r.saw[k] = v
+	r.saw[k] = sight{v, at}
 	w.touched[k] = at
 }
 
@@ -54,13 +60,13 @@ func (w *stage) mayWrite(_ context.Context, r *replica, k change.Key, want chang
 		w.fault("%s is set to %q, and on record is %s, %q → %q", k, want.Raw, st.State, before, st.Want.Raw)
 	}
 	allowed := now == before || now == string(st.Want.Raw) || st.Set != nil && now == string(st.Set.Raw) || st.Allow != nil && now == string(st.Allow.Raw)
-	if !allowed && r.saw[k] == now { // it was looked at, and overwritten all the same
+	if !allowed && r.saw[k].value == now { // it was looked at, and overwritten all the same
 		w.fault("%s: %q is overwritten without a word", k, now)
 	}
 }
 
 // recorded looks at what is being said of settings, at the moment at which it is said. It is called with mu held.
-func (w *stage) recorded(p store.Put, c store.Commit) {
+func (w *stage) recorded(by *replica, p store.Put, c store.Commit) {
 	var r change.Record
 	if err := json.Unmarshal(p.Data, &r); err != nil {
 		w.fault("%s: %v", p.Key, err)
@@ -98,21 +104,32 @@ func (w *stage) recorded(p store.Put, c store.Commit) {
 		if now == nil {
 			now = w.values()
 		}
-		if now[st.Key] != is && !w.edited[st.Key].After(w.touched[st.Key]) && !w.landed[st.Key].After(w.touched[st.Key]) {
+		looked := by.saw[st.Key].at // whoever says so: another one may have looked later, while this one was stopped
+		if st.Way == change.Guided {
+			looked = w.touched[st.Key]
+		}
+		if now[st.Key] != is && !w.edited[st.Key].After(looked) && !w.landed[st.Key].After(looked) {
 			w.fault("%s is said to be %s, and shows %q, not %q", st.Key, st.State, now[st.Key], is)
 		}
 	}
 }
 
-// told looks at what people did to an outage: nobody but a responder may do anything to what was changed.
-func (w *stage) told(p store.Put) {
-	if !bytes.Contains(p.Data, []byte("@lee")) {
+// told looks at what people did to an outage, and are told of it: nobody but a responder may do anything to what was
+// changed, and nobody is reminded of what is over. One that waits to be sent while somebody ends the outage is sent.
+func (w *stage) told(p store.Put, c store.Commit) {
+	reminds := slices.ContainsFunc(c.Puts, func(p store.Put) bool {
+		return strings.HasPrefix(p.Key, "out:") && bytes.Contains(p.Data, []byte(`/deadline/`))
+	})
+	if !reminds && !bytes.Contains(p.Data, []byte("@lee")) {
 		return
 	}
 	var o flow.Outage
 	if err := json.Unmarshal(p.Data, &o); err != nil {
 		w.fault("%s: %v", p.Key, err)
 		return
+	}
+	if reminds && o.Ended != nil {
+		w.fault("%s is reminded of, and is over", o.ID)
 	}
 	for _, l := range o.Timeline {
 		only := slices.Contains([]string{"restore", "extend", "overwrite", "leave", "retry", "name", "owner", "claim", "saved"}, l.What)

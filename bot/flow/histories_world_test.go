@@ -102,7 +102,7 @@ type replica struct {
 	mode string
 	dead bool
 	gate chan struct{} // closed when it goes on; nil: it runs
-	saw  map[change.Key]string
+	saw  map[change.Key]sight
 }
 
 // What may happen to a replica at a call: it is killed, or the call is lost on its way, or its answer is. Stopped, it goes
@@ -214,7 +214,7 @@ func (s gated) Commit(ctx context.Context, c store.Commit) (n uint64, err error)
 	err = s.r.call(true, func() error {
 		n, err = s.Store.Commit(ctx, c)
 		if err == nil {
-			s.r.stage.committed(c)
+			s.r.stage.committed(s.r, c)
 		}
 		return err
 	})
@@ -262,7 +262,7 @@ func (w *stage) claimed(claims []store.Claim, d time.Duration) {
 }
 
 // committed looks at everything that was written.
-func (w *stage) committed(c store.Commit) {
+func (w *stage) committed(r *replica, c store.Commit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c.Nonce != "" && w.repeats[c.Nonce] { // answered as the first time
@@ -297,9 +297,9 @@ func (w *stage) committed(c store.Commit) {
 	for _, p := range c.Puts {
 		switch {
 		case strings.HasPrefix(p.Key, "change:"):
-			w.recorded(p, c)
+			w.recorded(r, p, c)
 		case strings.HasPrefix(p.Key, "outage:"):
-			w.told(p)
+			w.told(p, c)
 		case w.eyes && strings.HasPrefix(p.Key, "walk:"):
 			w.put(p)
 		}
@@ -427,11 +427,8 @@ func losses() []string { return []string{"lost", "unanswered", "away", "gone"} }
 
 func (w *stage) show(id string, p flow.Post) {
 	was, ok := w.screen[id]
-	if outage, _, reminds := strings.Cut(p.Message, "/deadline/"); reminds && !ok {
+	if strings.Contains(p.Message, "/deadline/") && !ok {
 		w.reminders++
-		if o, _, err := w.kept().Outage(context.Background(), outage); err == nil && o.Value.Ended != nil && p.At.After(o.Value.Ended.At) {
-			w.fault("%s is reminded of, and ended at %v", outage, o.Value.Ended.At)
-		}
 	}
 	if ok {
 		for _, b := range was.card.Buttons {
@@ -483,7 +480,7 @@ func (w *stage) policy() flow.Policy {
 
 // begin starts a replica in the place of the i-th.
 func (w *stage) begin(i int) {
-	r := &replica{stage: w, saw: map[change.Key]string{}}
+	r := &replica{stage: w, saw: map[change.Key]sight{}}
 	w.replicas[i] = r
 	under := w.bug.under(gated{w.file, r})
 	kept := store.Flow{Store: under}
