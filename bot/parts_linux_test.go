@@ -38,7 +38,7 @@ func parts() []part {
 		{
 			"the store", "“I cannot remember for you right now”, and where the values from before stand.",
 			"“I cannot remember for you right now, so I change nothing”, and the steps to click by hand; when it is back, an offer to take over what was done.",
-			"“I cannot remember …”: by hand or by `bot restore --capsule` with the values from the thread; pressed again when it is back, it is put back.", withoutStore,
+			"“I cannot remember …”: by hand or by `bot restore --live --capsule FILE` with the values from the thread; pressed again when it is back, it is put back.", withoutStore,
 		},
 		{
 			"the platform", "What is open, from the bot's own memory.", "“I change nothing right now: the settings cannot be listed”, and the steps to click by hand.",
