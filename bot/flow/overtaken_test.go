@@ -10,6 +10,7 @@ import (
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
+	"switchback/bot/incident"
 	"switchback/bot/tree"
 	"switchback/handlers"
 	"switchback/store"
@@ -107,6 +108,60 @@ func TestAloneForSomethingElse(t *testing.T) {
 		n.presses("ana", n.current(confirm.Walk, "alone-send", ""), map[string]string{"reason": "I waited before"})
 		n.wants(0)
 	})
+}
+
+// slowPage takes ten seconds to say that nothing is reported.
+type slowPage struct{}
+
+func (slowPage) Read(context.Context, string, []string) (incident.Reading, error) {
+	time.Sleep(10 * time.Second)
+	return incident.Reading{PageID: "pg"}, nil
+}
+
+// What is read is as old as the question, not as new as the answer.
+func TestAReadingIsAsOldAsItsQuestion(t *testing.T) {
+	in(t, func(n *night) {
+		n.tune = func(c *flow.Config) {
+			c.Routing, c.Pages = incident.Routing{Pages: []incident.Page{{ID: "gladly", URL: "https://status.example.com"}}}, slowPage{}
+		}
+		if err := n.restart(); err != nil {
+			t.Fatal(err)
+		}
+		asked := time.Now()
+		if err := n.service.Watch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.worker.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w, err := store.Flow{Store: n.file}.Watches(t.Context(), []string{"gladly"})
+		if err != nil || !w[0].Value.Read.Equal(asked) {
+			t.Errorf("the page was read at %v, %v; want %v, when it was asked", w[0].Value.Read, err, asked)
+		}
+	})
+}
+
+// Contract 8: who looks again at what was written, and hears the answer when it was put back meanwhile, does not say that
+// the outage's value is there again.
+func TestALookThatWasOvertaken(t *testing.T) {
+	asked := time.Date(2026, 11, 25, 10, 11, 0, 0, time.UTC)
+	open, closed := change.Value{Raw: []byte("open"), Text: "open"}, change.Value{Raw: []byte("closed"), Text: "closed"}
+	st := change.Step{Key: "shop/one/hours", Action: change.CloseChat, Target: "one", Label: "Shop", Way: change.Auto, Want: closed, Before: &change.Baseline{Value: open, By: change.ByAPI}, Set: &closed, State: change.Restored, Back: true}
+	for back, want := range map[time.Duration]bool{5 * time.Second: false, -time.Minute: true} {
+		st.At = asked.Add(back)
+		e := flow.Event{ID: "e1", At: asked, What: flow.Readings{For: "settle", Values: map[change.Key]change.Value{st.Key: closed}}}
+		_, out, err := flow.StepOutage(policy().WithDefaults(), flow.Outage{ID: "chat-1", Channel: "chat"}, change.Record{Steps: []change.Step{st}}, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := slices.ContainsFunc(out, func(e flow.Effect) bool {
+			show, ok := e.(flow.Show)
+			return ok && strings.Contains(show.Card.Title, "now shows: closed")
+		})
+		if told != want {
+			t.Errorf("put back %v after the question: somebody is told %v, want %v", back, told, want)
+		}
+	}
 }
 
 // What the platforms answer about a branch that was left is not shown for the one that came after it.

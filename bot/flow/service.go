@@ -249,11 +249,12 @@ func (s *Service) carryOut(ctx context.Context, id string, w Doc[Work], c *Claim
 	return Reply{}, fmt.Errorf("work %s says nothing", id)
 }
 
-// find asks the platforms what a task wants to know. What cannot be found out is part of the answer.
+// find asks the platforms what a task wants to know. What cannot be found out is part of the answer. Its time is that of
+// the question: what happens while it is asked may not be in the answer.
 func (s *Service) find(ctx context.Context, id string, t Task) Event {
 	ctx, cancel := context.WithTimeout(ctx, ioLimit)
 	defer cancel()
-	e := Event{ID: id, By: t.By, Place: t.Place, Reply: t.Reply}
+	e := Event{ID: id, At: time.Now(), By: t.By, Place: t.Place, Reply: t.Reply}
 	switch {
 	case t.Page != "":
 		e.What = PageRead{Page: t.Page, Why: "reading it went wrong"}
@@ -266,7 +267,6 @@ func (s *Service) find(ctx context.Context, id string, t Task) Event {
 	default:
 		e.What = s.read(ctx, t)
 	}
-	e.At = time.Now()
 	return e
 }
 

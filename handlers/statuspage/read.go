@@ -63,6 +63,7 @@ func (r *Reader) Read(ctx context.Context, page string, open []string) (incident
 	}
 	ctx, cancel := context.WithTimeout(ctx, readIn)
 	defer cancel()
+	began := time.Now() // what happens from here on may not be in it
 	now, err := r.get(ctx, p, "summary.json", false)
 	if err != nil {
 		return incident.Reading{}, err
@@ -96,10 +97,10 @@ func (r *Reader) Read(ctx context.Context, page string, open []string) (incident
 		}
 		add(planned.Maintenances)
 		r.mu.Lock()
-		r.planned[page] = time.Now()
+		r.planned[page] = began
 		r.mu.Unlock()
 	}
-	out.At = time.Now()
+	out.At = began
 	out.Incidents = incident.Newest(out.Incidents)
 	for i := range out.Incidents {
 		out.Incidents[i].At = out.At

@@ -82,6 +82,24 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// A reading is as old as its first question: what the page says after it may not be in it.
+func TestReadIsAsOldAsItsQuestion(t *testing.T) {
+	p := statuspagetest.New("Gladly", "Voice")
+	var asked time.Time
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.IsZero() {
+			asked = time.Now()
+		}
+		p.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	defer p.Close()
+	got := mustRead(t, NewReader(incident.Routing{Pages: []incident.Page{{ID: "gladly", URL: s.URL}}}, nil))
+	if got.At.After(asked) {
+		t.Errorf("the reading is of %v after its first question came in", got.At.Sub(asked))
+	}
+}
+
 // Other vendors speak the dialect with gaps.
 func TestReadOtherVendors(t *testing.T) {
 	p := statuspagetest.New("Langfuse", "API")
