@@ -625,7 +625,7 @@ func (f Flow) buildWords(ctx context.Context, b *builder, words map[change.Key]c
 			return err
 		}
 		was, err := decode[change.Word](docs[0])
-		if at := was.Value.At; err == nil && at.After(words[k].At) && !at.After(time.Now()) { // nor does a clock that was wrong count
+		if err == nil && was.Value.Outdoes(words[k], time.Now()) { // one of a clock that was wrong does not
 			continue
 		}
 		b.put(docs[0].Key, docs[0].Version, words[k])

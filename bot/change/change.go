@@ -181,6 +181,11 @@ func (w Word) Newer(listed *Value) bool {
 	return w.Listed.Equal(*listed)
 }
 
+// Outdoes reports whether the word counts over another one, as the clock is now: the newest does, and none of the future.
+func (w Word) Outdoes(other Word, now time.Time) bool {
+	return w.At.After(other.At) && !w.At.After(now)
+}
+
 // Taught is what a guided step says of peace time, given what it was before: a value that a person put back, or one that
 // they corrected. It reports false where it says nothing new.
 func Taught(was, s Step) (Word, bool) {

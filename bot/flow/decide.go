@@ -586,6 +586,16 @@ func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 		e.Desk.HowTo = n.Text
 	}
 	e.Desk.Guide, e.Desk.Asked = s.guides(b.record.Value), s.asked(ctx, b.record.Value.Steps)
+	if p, ok := e.What.(Press); ok && p.Action.Verb == keepValues {
+		var read []change.Key
+		for _, st := range wordsRead(b.record.Value) {
+			read = append(read, realKey(st.Key))
+		}
+		var err error
+		if e.Desk.Said, err = s.store.Words(ctx, read); err != nil {
+			return err
+		}
+	}
 	next, effects, err := StepOutage(s.policy, b.outage.Value, b.record.Value, e)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUndecided, err)

@@ -177,7 +177,7 @@ func (s *stepping) resultCard() card.Card {
 		left = card.Shorten(names(steps), 500)
 	}
 	c.Text = append(c.Text, first+" Left open: "+left+".")
-	read := s.wordsRead()
+	read := wordsRead(s.r)
 	switch {
 	case len(read) == 0:
 	case s.o.Told.Kept != "":
@@ -205,8 +205,8 @@ func stopwatch(d time.Duration) string {
 }
 
 // wordsRead are the steps whose value somebody read on a screen of the platform.
-func (s *stepping) wordsRead() []change.Step {
-	return slices.DeleteFunc(slices.Clone(s.r.Steps), func(st change.Step) bool {
+func wordsRead(r change.Record) []change.Step {
+	return slices.DeleteFunc(slices.Clone(r.Steps), func(st change.Step) bool {
 		_, stands := st.Key.Real()
 		return !stands || st.Before == nil || st.Before.By == change.ByAPI
 	})
@@ -214,7 +214,7 @@ func (s *stepping) wordsRead() []change.Step {
 
 // keep answers whether the values that were read in a drill are kept.
 func (s *stepping) keep(a Action) {
-	read := s.wordsRead()
+	read := wordsRead(s.r)
 	switch {
 	case !s.o.Drill || s.o.Ended == nil || len(read) == 0:
 		s.tell(homeCard(s.policy, s.o, s.r))
@@ -231,14 +231,30 @@ func (s *stepping) keep(a Action) {
 		s.o.Told.Kept = "Forgotten, says " + s.e.By.Name + " " + card.Clock(s.e.At) + "."
 		s.note("forgotten", "the values that were read are forgotten, says %s", s.e.By.Name)
 	default:
-		for _, st := range read {
-			k, _ := st.Key.Real()
-			s.do(Know{k, change.Word{Value: st.Before.Value, By: st.Before.By, At: st.Before.At, Listed: listedOf(st)}})
-		}
-		s.o.Told.Kept = "Kept as known values, says " + s.e.By.Name + " " + card.Clock(s.e.At) + "."
-		s.note("kept", "%s kept as known values, says %s", counted(make([]string, len(read)), "values"), s.e.By.Name)
+		s.keepWords(read)
 	}
 	s.post("result", s.owner(), s.resultCard())
+}
+
+// keepWords keeps what was read, but for settings of which somebody has said something since.
+func (s *stepping) keepWords(read []change.Step) {
+	var newer []string
+	for _, st := range read {
+		w := change.Word{Value: st.Before.Value, By: st.Before.By, At: st.Before.At, Listed: listedOf(st)}
+		if said := s.e.Desk.Said[realKey(st.Key)]; said.Outdoes(w, s.e.At) {
+			newer = append(newer, stepName(st)+" ("+quoted(said.Value)+", said "+said.By+" "+card.Day(said.At)+")")
+			continue
+		}
+		s.do(Know{realKey(st.Key), w})
+	}
+	kept := len(read) - len(newer)
+	if kept > 0 {
+		s.o.Told.Kept = "Kept as known values, says " + s.e.By.Name + " " + card.Clock(s.e.At) + "."
+	}
+	if len(newer) > 0 {
+		s.o.Told.Kept = strings.TrimSpace(s.o.Told.Kept + " Not kept, because of a newer word: " + card.Shorten(list(newer), 500) + ".")
+	}
+	s.note("kept", "%s kept as known values, says %s", counted(make([]string, kept), "values"), s.e.By.Name)
 }
 
 // effects remembers when customers noticed first, and when all that was confirmed had its effect.

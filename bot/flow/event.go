@@ -71,6 +71,7 @@ type Desk struct {
 	Gone    map[string]bool                  // people with a part in the outage who may not act here any more, by id; only for Due
 	Outside map[string]bool                  // places of the outage where people of other organisations read along, by lane
 	Named   map[string]Person                // who is meant by the accounts that a press names
+	Said    map[change.Key]change.Word       // what people said of the settings that were read in a drill; only for who wants to keep the values
 	Asker   Person                           // who asked for a second person, as they are now; only for a walk where four eyes are wanted
 	HowTo   string                           // how to create the phone menu for an outage
 	Works   bool                             // changes may be made: the store is healthy

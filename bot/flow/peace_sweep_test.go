@@ -88,6 +88,37 @@ func TestCrashSweepOfDrills(t *testing.T) {
 	}
 }
 
+// Contract 8: what was read in a drill is not called kept where somebody has said something newer, which stays.
+func TestADrillKeepsNothingOverANewerWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNight(t, &stops{at: -1})
+		defer n.end()
+		n.tune = n.practising
+		n.start()
+		labels := drills()["voice agents"]
+		if err := n.drill("voice agents", labels[:len(labels)-1]); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		const number change.Key = "gladly/voice/+16505550101/initial-ivr"
+		kept := store.Flow{Store: n.file}
+		newer := change.Word{Value: change.Value{Raw: []byte("Snow day"), Text: "Snow day"}, By: "@sam", At: time.Now()}
+		if err := kept.Save(t.Context(), flow.Save{Words: map[change.Key]change.Word{number: newer}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		n.presses("ana", n.button("Keep"), nil)
+		n.shows("Not kept, because of a newer word: +1 650 555 0101 Orders, Initial IVR (Snow day, said @sam")
+		said, err := kept.Words(t.Context(), []change.Key{number})
+		if got := said[number].Value.Text; got != "Snow day" || err != nil {
+			t.Errorf("said is %q, %v; want the newer word", got, err)
+		}
+		if log, err := kept.Log(t.Context(), "ready:all"); len(log) > 0 || err != nil {
+			t.Errorf("the log of what people said has %s, %v; want nothing of what was not kept", log, err)
+		}
+	})
+}
+
 func (n *night) drill(words string, labels []string) error {
 	if err := n.surely(n.event("d0", "ana", flow.Command{Words: append([]string{"drill"}, strings.Fields(words)...)})); err != nil {
 		return err
