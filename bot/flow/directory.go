@@ -90,16 +90,24 @@ func (s *Service) gone(ctx context.Context, o Outage, r change.Record) map[strin
 			}
 		}
 	}
+	var busy []string
 	for _, st := range r.Steps {
-		if st.Holder == nil || out[st.Holder.ID] {
-			continue
+		if st.Holder != nil {
+			busy = append(busy, st.Holder.ID)
 		}
-		out[st.Holder.ID] = s.holderGone(ctx, st.Holder.ID)
+	}
+	for _, m := range o.IVRs {
+		if m.Maker != nil {
+			busy = append(busy, m.Maker.ID)
+		}
+	}
+	for _, id := range busy {
+		out[id] = out[id] || s.holderGone(ctx, id)
 	}
 	return out
 }
 
-// holderGone reports whether somebody who took clicks, a helper perhaps, left the organisation.
+// holderGone reports whether somebody who took clicks or makes a phone menu, a helper perhaps, left the organisation.
 func (s *Service) holderGone(ctx context.Context, id string) bool {
 	i := slices.IndexFunc(s.policy.People, func(p Someone) bool { return p.Name == id })
 	if i < 0 {

@@ -27,6 +27,7 @@ const (
 	dayTimer      = "day"         // another weekday has begun
 	copyTimer     = "copy"        // the copy of the values from before has had time to arrive
 	handsTimer    = "hands"       // somebody took something and does not answer
+	makerTimer    = "maker"       // somebody makes a phone menu and does not answer
 	settleTimer   = "settle"      // read again what was written
 	todoTimer     = "todo"        // ask once what is left to do
 )
@@ -638,7 +639,7 @@ func (s *stepping) finish(how, who, reason string) {
 	for _, l := range s.o.Links {
 		s.do(Point{l.Page, l.ID})
 	}
-	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer, handsTimer, dayTimer} {
+	for _, t := range []string{ladderTimer, questionTimer, threadTimer, silentTimer, midnightTimer, handsTimer, makerTimer, dayTimer} {
 		s.do(Remind{Timer: t})
 	}
 	if s.o.Drill {
@@ -718,6 +719,8 @@ func (s *stepping) due(d Due) {
 		s.beforeMidnight()
 	case handsTimer:
 		s.timeOut()
+	case makerTimer:
+		s.makerless(func(m IVR) bool { return s.e.At.Sub(m.Since) >= makeFor }, "did not answer")
 	case copyTimer:
 		s.noCopy()
 	case dayTimer:
@@ -739,6 +742,7 @@ func (s *stepping) left() {
 			s.note("gave back", "%s: %s can no longer act here; it is free again", stepName(st), who)
 		}
 	}
+	s.makerless(func(m IVR) bool { return s.e.Desk.Gone[m.Maker.ID] }, "can no longer act here")
 	if !s.r.Open() || s.o.Drill || !s.e.Desk.Gone[s.o.Owner.ID] {
 		return
 	}

@@ -19,10 +19,14 @@ import (
 type IVR struct {
 	Name  string    `json:"name"`
 	Maker *Person   `json:"maker,omitzero"` // creates it; nil: nobody yet
+	Since time.Time `json:"since,omitzero"` // when the maker said so
 	By    string    `json:"by,omitzero"`    // who says that it is published; empty: nobody yet
 	At    time.Time `json:"at,omitzero"`
 	Shown string    `json:"shown,omitzero"` // what its card shows
 }
+
+// makeFor is how long somebody may be at making a phone menu without an answer: it takes longer than clicks.
+const makeFor = 2 * holdFor
 
 // ivrKey is the setting of which people say that it is published.
 func ivrKey(name string) change.Key { return change.Key("ivr/" + name) }
@@ -105,6 +109,23 @@ func (s *stepping) askMenus() {
 	}
 }
 
+// makerless gives back the making of phone menus of which lost says that their maker is, and asks again.
+func (s *stepping) makerless(lost func(m IVR) bool, why string) {
+	given := false
+	for i, m := range s.o.IVRs {
+		if m.Maker == nil || m.By != "" || !lost(m) {
+			continue
+		}
+		s.o.IVRs = slices.Clone(s.o.IVRs)
+		s.o.IVRs[i].Maker, s.o.IVRs[i].Since = nil, time.Time{}
+		s.note("ivr", "nobody creates the IVR %q now: %s %s", m.Name, m.Maker.Name, why)
+		given = true
+	}
+	if given {
+		s.askMenus()
+	}
+}
+
 func (s *stepping) menuCard(i int, needed bool) card.Card {
 	m := s.o.IVRs[i]
 	name := "“" + card.Shorten(plain(m.Name), 60) + "”"
@@ -161,8 +182,9 @@ func (s *stepping) menu(a Action) {
 			s.tell(card.Card{Title: m.Maker.Name + " creates it already", Text: []string{"Please note meanwhile what the numbers show."}})
 			return
 		}
-		s.o.IVRs[i].Maker = &by
+		s.o.IVRs[i].Maker, s.o.IVRs[i].Since = &by, s.e.At
 		s.note("ivr", "%s creates the IVR %q", by.Name, m.Name)
+		s.do(Remind{makerTimer, s.e.At.Add(makeFor)})
 	case "ivr-free":
 		if m.Maker == nil || late(a, m.Maker.ID) {
 			who := "Nobody creates it now"
@@ -172,7 +194,7 @@ func (s *stepping) menu(a Action) {
 			s.tell(card.Card{Title: who, Text: []string{"That card was of earlier. Nothing was changed by your press."}})
 			return
 		}
-		s.o.IVRs[i].Maker = nil
+		s.o.IVRs[i].Maker, s.o.IVRs[i].Since = nil, time.Time{}
 		s.note("ivr", "nobody creates the IVR %q now", m.Name)
 	case "ivr-yes":
 		s.isPublished(i, by.Name)

@@ -1,0 +1,33 @@
+package flow
+
+import (
+	"context"
+	"maps"
+	"testing"
+
+	"switchback/bot/change"
+)
+
+// leavers is a chat platform on which these accounts are deactivated.
+type leavers map[string]bool
+
+func (l leavers) Account(_ context.Context, id string) (Account, error) {
+	return Account{Member: !l[id], Responder: !l[id]}, nil
+}
+
+func (leavers) Outside(context.Context, string) bool { return false }
+
+// R65: whoever has a part in an outage is looked up: its owner, who holds clicks, and who makes a phone menu.
+func TestGone(t *testing.T) {
+	of := func(id string) *Person { return &Person{ID: "chat:" + id, Account: "chat:" + id} }
+	o := Outage{Owner: *of("owner"), IVRs: []IVR{{Name: "Voicemail Only", Maker: of("maker")}, {Name: "Buzón"}}}
+	r := change.Record{Steps: []change.Step{{Key: "gladly/a", Holder: &change.Holder{ID: "chat:holder"}}, {Key: "gladly/b"}}}
+	for _, who := range []string{"owner", "maker", "holder", "somebody else"} {
+		s := New(Config{Directories: map[string]Directory{"chat": leavers{who: true}}})
+		got := s.gone(t.Context(), o, r)
+		want := map[string]bool{"chat:owner": who == "owner", "chat:maker": who == "maker", "chat:holder": who == "holder"}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s left: gone are %v, want %v", who, got, want)
+		}
+	}
+}
