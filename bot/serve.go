@@ -32,7 +32,8 @@ const (
 	headerIn   = 5 * time.Second
 	requestIn  = 15 * time.Second
 	idleFor    = 2 * time.Minute
-	watchAgain = 10 * time.Second
+	watchAgain = 10 * time.Second // while the store does not answer
+	watchEvery = time.Hour
 	askGladly  = time.Minute      // for its time zone, once
 	takeInLast = 5 * time.Second  // for requests that are under way at the end; work in hand has 15 s
 	endMost    = 24 * time.Second // for all of it: after 30 s most that run programs kill them
@@ -282,17 +283,18 @@ func (s *server) parts(listener net.Listener) []func(context.Context) error {
 	return out
 }
 
-// watch begins to read the status pages, once the store answers; their own timers go on with it.
+// watch begins to read the status pages, once the store answers. Their own timers go on with it; where those were lost,
+// with all of the store perhaps, it begins anew.
 func (s *server) watch(ctx context.Context) {
-	for {
-		err := s.service.Watch(ctx)
-		if err == nil || ctx.Err() != nil {
-			return
+	for ctx.Err() == nil {
+		wait := watchEvery
+		if err := s.service.Watch(ctx); err != nil && ctx.Err() == nil {
+			wait = watchAgain
+			s.log.Warn().Err(err).Msg("the status pages are read, and people reminded, as soon as the store answers")
 		}
-		s.log.Warn().Err(err).Msg("the status pages are read, and people reminded, as soon as the store answers")
 		select {
 		case <-ctx.Done():
-		case <-time.After(watchAgain):
+		case <-time.After(wait):
 		}
 	}
 }

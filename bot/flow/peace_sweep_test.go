@@ -205,6 +205,36 @@ func TestCrashSweepOfTheMonthlyReminder(t *testing.T) {
 	}
 }
 
+// R50: a reminder whose timer was lost is given when somebody looks again, once; the next comes a month later.
+func TestTheMonthlyReminderOutlivesItsTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNight(t, &stops{at: -1})
+		defer n.end()
+		n.tune = n.practising
+		n.start()
+		looks := func(days, want int) {
+			t.Helper()
+			if err := n.service.Watch(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := n.outlives(days, 24*time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			if got := n.screen.reminders(); got != want {
+				t.Errorf("on %s there were %d reminders, want %d", time.Now().Format(time.DateOnly), got, want)
+			}
+		}
+		looks(1, 0)
+		if _, err := n.file.Commit(t.Context(), store.Commit{Timers: []store.Timer{{ID: "ready/all/monthly"}}}); err != nil {
+			t.Fatal(err)
+		}
+		looks(32, 0)
+		looks(2, 1)
+		looks(27, 1)
+		looks(3, 2)
+	})
+}
+
 // reminders counts the monthly ones.
 func (s *screen) reminders() int {
 	s.mu.Lock()

@@ -27,6 +27,7 @@ const (
 
 	readyName  = "all"     // of the one document and its timers
 	monthTimer = "monthly" // looked at by itself
+	remindLost = time.Hour // a look that is so late does not come any more
 )
 
 // Upkeep is what is remembered of peace time beside what people said: the monthly look at whether all is ready, and the
@@ -713,14 +714,22 @@ func (s *Service) wantsCard() card.Card {
 	return c
 }
 
-// remindMonthly makes sure that somebody is reminded once a month of what is not ready. Several processes may do it, and
-// each may do it again.
+// remindMonthly makes sure that somebody is reminded once a month of what is not ready, also where the timer of it was
+// lost. Several processes may do it, and each may do it again.
 func (s *Service) remindMonthly(ctx context.Context) error {
 	up, err := s.store.Upkeep(ctx)
-	if err != nil || !up.Value.Next.IsZero() {
+	if err != nil {
 		return err
 	}
-	up.Value.Schema, up.Value.Next = max(up.Value.Schema, upkeepSchema), s.nextMonth(time.Now())
+	now := time.Now()
+	next := s.nextMonth(now)
+	if last := up.Value.Next; !last.IsZero() {
+		if now.Sub(last) < remindLost {
+			return nil
+		}
+		next = s.policy.NextOpen(now)
+	}
+	up.Value.Schema, up.Value.Next = max(up.Value.Schema, upkeepSchema), next
 	err = s.store.Save(ctx, Save{Upkeep: &up, Timers: []Timer{{readyTimers + readyName + "/" + monthTimer, up.Value.Next}}})
 	if errors.Is(err, ErrConflict) { // another process was first
 		return nil

@@ -23,7 +23,8 @@ type Pages interface {
 const readTakeover = 20 * time.Second // a read that a dead process began is begun again: longer than any takes
 
 // Watch begins to read the status pages, and to look once a month whether all is ready. It returns at once; what it has
-// begun goes on by timers. Several processes may do it: a page is read by one at a time.
+// begun goes on by timers, and is begun anew by the next Watch where they were lost. Several processes may do it: a page
+// is read by one at a time.
 func (s *Service) Watch(ctx context.Context) error {
 	if err := s.remindMonthly(ctx); err != nil {
 		return fmt.Errorf("remind once a month: %w", err)
