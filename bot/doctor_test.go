@@ -140,6 +140,14 @@ func TestDoctor(t *testing.T) {
 			},
 			"Slack", "installed for a whole organisation", handlers.Fail, "copy the Bot User OAuth Token of that workspace", (*checkup).back,
 		},
+		"another token for Socket Mode": {
+			func(n *checkup) {
+				n.slack.ConnectSocket()
+				n.env.SlackAppToken = "xapp-0ther"
+			},
+			"Slack Socket Mode", "no connection", handlers.Fail, "make an app-level token with connections:write",
+			func(n *checkup) { n.env.SlackAppToken = config.Secret(n.slack.Config().AppToken) },
+		},
 		"a pager without a key": {
 			func(n *checkup) { n.env.EscalateURL = "https://pager.example.com" }, "environment", "ESCALATE_URL", handlers.Fail,
 			"missing or wrong", func(n *checkup) { n.env.EscalateURL = "https://switchback:key@pager.example.com" },

@@ -33,6 +33,9 @@ func (s *Slack) Examine(ctx context.Context, e handlers.Examined) []handlers.Fin
 		out[0].State, out[0].Text = handlers.Fail, out[0].Text+": it may not "+strings.Join(lacks, ", ")
 		out[0].Next = "paste what bot manifest slack prints under App Manifest of your Slack app, then Install App again"
 	}
+	if s.config.AppToken != "" {
+		out = append(out, s.examineSocket(ctx))
+	}
 	for _, id := range slices.Sorted(maps.Keys(e.Channels)) {
 		out = append(out, s.examineChannel(ctx, id, e.Channels[id], e.Inside))
 	}
@@ -65,6 +68,16 @@ func missing(scopes string) []string {
 		}
 	}
 	return out
+}
+
+// examineSocket asks for the address of a connection, and makes none.
+func (s *Slack) examineSocket(ctx context.Context) handlers.Finding {
+	f := handlers.Finding{Part: "Slack Socket Mode", State: handlers.OK, Text: "Slack gives the bot a connection"}
+	if _, _, err := s.api.StartSocketModeContext(ctx); err != nil {
+		f.State, f.Text = handlers.Fail, "Slack gives the bot no connection: "+err.Error()
+		f.Next = "make an app-level token with connections:write (Basic Information, App-Level Tokens) for SLACK_APP_TOKEN, and switch Socket Mode on, as bot manifest slack --socket does"
+	}
+	return f
 }
 
 func (s *Slack) examineChannel(ctx context.Context, id, what, inside string) handlers.Finding {
