@@ -221,13 +221,13 @@ func TestSecretsStayIn(t *testing.T) {
 	ask("/ops", "any", e.OpsPassword.Reveal()[1:])
 	ask("/ops/"+e.OpsPassword.Reveal()+"/mark", "", "")
 	run("", "page")
-	run("", "outages", "--json")
+	run("", "outages", "--live", "--json")
 	run("", "doctor", "--json")
 	running.Wait()
 	redis.Kill()
 	n.ana.TryTypes("#inside", "/outage status") // the store is away
 	ask("/readyz", "", "")
-	for _, args := range [][]string{{"doctor"}, {"outages"}, {"audit", "verify"}, {"serve"}} {
+	for _, args := range [][]string{{"doctor"}, {"outages", "--live"}, {"audit", "verify", "--live"}, {"serve"}} {
 		run("", args...)
 	}
 	running.Wait()
@@ -238,15 +238,15 @@ func TestSecretsStayIn(t *testing.T) {
 	inside.Shows("open again", "Restored")
 
 	for _, args := range [][]string{
-		{"audit", "export"},
-		{"audit", "verify"},
-		{"outages"},
+		{"audit", "export", "--live"},
+		{"audit", "verify", "--live"},
+		{"outages", "--live"},
 		{"manifest", "slack", "--url", "https://bot.example.com"},
 		{"manifest", "slack", "--socket"},
 		{"manifest", "teams", "--app-id", e.TeamsApp, "--url", "https://bot.example.com", "--out", filepath.Join(t.TempDir(), "app.zip")},
 		{"check"},
 		{"config", "example"},
-		{"restore", "nothing"},
+		{"restore", "--live", "nothing"},
 		{"version"},
 		{"--help"},
 	} {
