@@ -509,7 +509,7 @@ func (j *restoring) verdict(o flow.Outage, r change.Record) error {
 // ended is how far one setting came.
 func (j *restoring) ended(st change.Step) string {
 	switch {
-	case st.State == change.Restored && st.Before != nil:
+	case st.State == change.Restored && st.Before != nil && !st.Spared:
 		return "as before, " + before(st)
 	case st.State == change.Restored:
 		return "never changed"

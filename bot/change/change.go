@@ -260,6 +260,7 @@ type Step struct {
 	Now    *Value     `json:"now,omitzero"`    // Conflict: what was found instead
 	Allow  *Value     `json:"allow,omitzero"`  // a value found in the way that a person said may be overwritten
 	Back   bool       `json:"back,omitzero"`   // on its way back: a restore was asked for
+	Spared bool       `json:"spared,omitzero"` // Restored: put back before anything was done to it, so nobody looked at its end
 	Tries  int        `json:"tries,omitzero"`  // attempts in this direction without a clear answer
 	Reason string     `json:"reason,omitzero"` // Failed, Left
 	By     string     `json:"by,omitzero"`     // who answered last, if a person did

@@ -153,10 +153,10 @@ func Instead(s Step, now Value, by, reason string, at time.Time) (Step, error) {
 func backByHand(s Step, at time.Time) Step {
 	switch s.State {
 	case Planned:
-		s.State, s.At, s.Holder = Restored, at, nil
+		s.State, s.At, s.Holder, s.Spared = Restored, at, nil, true
 	case Recorded, Intent, Failed, Conflict:
 		if s.State == Recorded && !s.Shown { // nobody was sent to click
-			s.State, s.At, s.Holder = Restored, at, nil
+			s.State, s.At, s.Holder, s.Spared = Restored, at, nil, true
 			break
 		}
 		s.State, s.Now, s.Reason, s.Holder, s.At = Unknown, nil, "", nil, at

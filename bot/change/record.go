@@ -102,7 +102,7 @@ func (r Record) PutBack(keys []Key, by string, at time.Time) Record {
 		}
 		switch s.State {
 		case Planned, Recorded: // never touched
-			s.State, s.At = Restored, at
+			s.State, s.At, s.Spared = Restored, at, true
 		case Unknown:
 		case Failed, Conflict: // the outcome of the attempt to set it is unknown until it is read again
 			s.State, s.Now, s.Reason = Intent, nil, ""

@@ -651,6 +651,8 @@ func routedCard(p Policy, o Outage, r change.Record, at Place) card.Card {
 // stepFact is one setting: before → after and how far it is, or what it is again.
 func stepFact(st change.Step) card.Fact {
 	switch {
+	case st.State == change.Restored && st.Before != nil && st.Spared:
+		return card.Fact{Note: quoted(st.Before.Value) + " when last looked at; never touched"}
 	case st.State == change.Restored && st.Before != nil:
 		return card.Fact{Note: quoted(st.Before.Value) + ", as before, " + card.Clock(st.At)}
 	case st.State == change.Restored:

@@ -245,6 +245,9 @@ func stepWord(st change.Step) string {
 		}
 		return "being put back"
 	case change.Restored:
+		if st.Spared {
+			return "never touched"
+		}
 		return "as before " + card.Clock(st.At)
 	case change.Failed:
 		return "DID NOT WORK: " + reason(st)
