@@ -580,12 +580,13 @@ func (f Flow) buildOutage(ctx context.Context, b *builder, s flow.Save) error {
 	if err := f.buildLeft(ctx, b, s.Left); err != nil {
 		return err
 	}
-	seen := append([]string{openDoc + o.ID}, lockNames(s.Free)...)
-	if s.Outage.Version == 0 {
+	seen := lockNames(s.Free)
+	switch anew := s.Outage.Version == 0; {
+	case anew && o.Ended == nil:
 		b.put(openDoc+o.ID, 0, struct{}{})
-		seen = seen[1:]
-	} else if o.Ended == nil {
-		seen = seen[1:]
+	case anew: // a drill may be over as it begins
+	case o.Ended != nil:
+		seen = append(seen, openDoc+o.ID)
 	}
 	if len(seen) == 0 {
 		return nil
