@@ -12,6 +12,7 @@ import (
 
 	"switchback/bot/change"
 	"switchback/bot/flow"
+	"switchback/handlers/flags"
 	"switchback/store"
 )
 
@@ -42,6 +43,7 @@ const (
 	lockKept      bug = "a lock not given back"
 	answerForAnew bug = "a commit asked for again with another nonce"
 	accountsApart bug = "two accounts of one person taken for two people"
+	drillWrites   bug = "a drill that sets what is real too"
 )
 
 // under is the store that flow's is made of.
@@ -70,6 +72,24 @@ func (b bug) beside(p change.Platform) change.Platform {
 		return &badReads{Platform: p, set: map[change.Key]change.Value{}}
 	}
 	return p
+}
+
+// practice is a platform to practise on, which stands for a real one.
+func (b bug) practice(p, real *flags.Platform) change.Platform {
+	if b == drillWrites {
+		return badDrills{p, real}
+	}
+	return p
+}
+
+type badDrills struct {
+	*flags.Platform
+	real *flags.Platform
+}
+
+func (p badDrills) Write(ctx context.Context, k change.Key, want, was change.Value) error {
+	_ = p.real.Write(ctx, change.Key(strings.Replace(string(k), flags.DrillName, flags.Name, 1)), want, was)
+	return p.Platform.Write(ctx, k, want, was)
 }
 
 // badReads is a platform that is read once after each write, and then no more.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,11 +47,13 @@ func (w *stage) values() map[change.Key]string {
 		out[s.Key] = s.Value
 	}
 	if w.page {
-		v, err := store.NewFlags(w.file).Get(context.Background(), pageFlag)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		out[pageFlag] = cmp.Or(v, "open") // nobody has set it yet
+		out[pageFlag] = w.flag(pageFlag)
+	}
+	if w.practise {
+		w.imagine.Lock()
+		maps.Copy(out, w.screens)
+		w.imagine.Unlock()
+		out[drillFlag] = w.flag(drillFlag)
 	}
 	return out
 }
@@ -148,6 +151,9 @@ func (w *stage) of(who, screen string) []change.Step {
 }
 
 func (platform) screen(k change.Key) string {
+	if practice(k) {
+		return "Drill > " + string(k)
+	}
 	return "Settings > " + strings.Join(strings.Split(string(k), "/")[1:3], " > ")
 }
 
@@ -351,7 +357,11 @@ func ends(st change.Step) (from, to string) {
 
 // clicks is somebody who does on the company's screens what a card told them.
 func (w *stage) clicks(k change.Key, v, who string) {
-	if err := w.company.Edit(k, v, who); err != nil {
+	if practice(k) {
+		w.imagine.Lock()
+		w.screens[k] = v
+		w.imagine.Unlock()
+	} else if err := w.company.Edit(k, v, who); err != nil {
 		w.t.Fatal(err)
 	}
 	w.mu.Lock()

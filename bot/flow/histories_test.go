@@ -69,6 +69,10 @@ func companies() []func(w *stage) {
 			w.org.Apps, w.guided, w.eyes = []sim.App{shop, help}, map[string]bool{"help": true}, true
 		},
 		func(w *stage) { w.org.Numbers, w.page, w.eyes = []sim.Number{orders}, true, true },
+		func(w *stage) {
+			w.org.Numbers, w.page, w.practise = []sim.Number{orders}, true, true
+			w.guided = map[string]bool{orders.Number: true}
+		},
 	}
 }
 
@@ -105,7 +109,14 @@ func drawn() *rapid.Generator[history] {
 			Replicas: rapid.IntRange(1, 2).Draw(t, "replicas"),
 		}
 		begin, second, what := happening{"type", 0, h.Company / 2 % 2}, []happening{}, what
-		if company := h.about(); company.eyes {
+		switch company := h.about(); {
+		case company.practise:
+			second, what = rapid.SliceOfN(of([]string{"drill", "drill", "kill", "stop", "wait"}), 0, 3).Draw(t, "second"), append(what, "drill", "drill", "drill")
+			begin.N = h.Start % 2
+			if rapid.Bool().Draw(t, "drill") {
+				begin, second = happening{"drill", 0, h.Start}, append(second, begin)
+			}
+		case company.eyes:
 			second, what = rapid.SliceOfN(of([]string{"yes", "yes", "kill", "stop", "wait", "edit"}), 0, 3).Draw(t, "second"), append(what, "yes", "yes", "yes")
 		}
 		h.Acts = slices.Concat(
@@ -171,9 +182,11 @@ func (h history) stage(t *testing.T, b bug, open func() store.Store) *stage {
 		screen: map[string]shown{}, timers: map[string]time.Time{}, asked: map[string]bool{}, mute: map[string]bool{}, excused: map[string]bool{}, taken: map[string]bool{}, repeats: map[string]bool{}, decoded: map[string]held{}, before: map[string]string{},
 		peace: map[change.Key][]string{}, typed: map[change.Key][]string{}, touched: map[change.Key]time.Time{},
 		edited: map[change.Key]time.Time{}, landed: map[change.Key]time.Time{}, states: map[string]change.State{}, gone: map[string]bool{},
-		yeses: map[string][]yes{}, questions: map[string]seconding{},
+		rehearsals: map[string]bool{},
+		yeses:      map[string][]yes{}, questions: map[string]seconding{},
 	}
 	companies()[h.Company](w)
+	w.screens = w.imagined()
 	zone, err := time.LoadLocation(townsfolk().Zone)
 	if err != nil {
 		t.Fatal(err)
@@ -227,10 +240,12 @@ func (w *stage) happens(a happening) {
 		}
 	case "edit":
 		k := keys[a.N%len(keys)]
-		if k == pageFlag {
+		if k == pageFlag || practice(k) {
 			return
 		}
 		w.byHand(k, []string{w.peace[k][0], mistype(k, w.peace[k][0]), w.outage(k)}[(a.N/len(keys)+a.Who)%3], "somebody")
+	case "drill":
+		w.begins(r, who, a.N)
 	case "yes":
 		w.agrees(r, who, a.N)
 	case "fault":
@@ -352,7 +367,7 @@ func TestRandomHistoriesFindPlantedBugs(t *testing.T) {
 	const most = 20_000
 	for _, b := range []bug{
 		countedTwice, alwaysFresh, lateAccepted, anyRole, baselineLate, noLock, noCopy, workForgotten, remindersLost, outcomeGuessed,
-		oldReading, noIntent, beforeIsOurs, questionLost, entryLost, neverOld, lockKept, answerForAnew, accountsApart,
+		oldReading, noIntent, beforeIsOurs, questionLost, entryLost, neverOld, lockKept, answerForAnew, accountsApart, drillWrites,
 	} {
 		t.Run(string(b), func(t *testing.T) {
 			t.Parallel()
@@ -427,6 +442,9 @@ func TestHistoriesThatWereWrong(t *testing.T) {
 		}},
 		"a kill that waits for a slow answer, until after everything was begun anew": {0, 0, 1, []happening{
 			{"type", 0, 0}, {"kill", 1, 23}, {"edit", 1, 5}, {"press", 0, 0}, {"press", 0, 3}, {"fault", 0, 6}, {"press", 0, 0},
+		}},
+		"a drill that is over as it begins": {7, 1, 2, []happening{
+			{"drill", 0, 1}, {"kill", 0, 0}, {"press", 0, 0}, {"type", 0, 1}, {"press", 0, 0},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,6 +32,9 @@ func (w *stage) read(r *replica, k change.Key, v string, at time.Time) {
 // mayWrite looks at what is on record when the company is about to be written: the value from before, what is about to
 // be done, and whether what is there now may be overwritten.
 func (w *stage) mayWrite(_ context.Context, r *replica, k change.Key, want change.Value) {
+	if practice(k) { // a drill is over before it has put its flags back
+		return
+	}
 	st, outage, ok := w.step(k)
 	now := w.values()[k]
 	w.mu.Lock()
@@ -77,7 +80,7 @@ func (w *stage) recorded(by *replica, p store.Put, c store.Commit) {
 		at := p.Key + string(st.Key)
 		if st.Before != nil && w.before[at] != string(st.Before.Value.Raw) {
 			w.before[at] = string(st.Before.Value.Raw)
-			if !slices.ContainsFunc(c.Puts, func(p store.Put) bool {
+			if !practice(st.Key) && !slices.ContainsFunc(c.Puts, func(p store.Put) bool {
 				return strings.HasPrefix(p.Key, "out:") && strings.Contains(string(p.Data), "/before/")
 			}) {
 				w.fault("the value before of %s is recorded, and no copy of it is on its way", st.Key)
@@ -131,6 +134,9 @@ func (w *stage) told(p store.Put, c store.Commit) {
 	if reminds && o.Ended != nil {
 		w.fault("%s is reminded of, and is over", o.ID)
 	}
+	if o.Drill { // whoever works here may practise
+		return
+	}
 	for _, l := range o.Timeline {
 		only := slices.Contains([]string{"restore", "extend", "overwrite", "leave", "retry", "name", "owner", "claim", "saved"}, l.What)
 		if l.By == "@lee" && (only || l.What == "begun" && o.Leaf.Kind == tree.Change) {
@@ -142,6 +148,9 @@ func (w *stage) told(p store.Put, c store.Commit) {
 // along checks what must hold at any time: no open change without an owner, a deadline and its reminder, and no work
 // that nothing brings back.
 func (w *stage) along() {
+	if w.practise {
+		w.untouched()
+	}
 	locks, err := w.kept().Holders(context.Background(), sortedKeys(w.peace))
 	if err != nil {
 		w.breach("%v", err)
@@ -232,6 +241,7 @@ func (w *stage) verdict(when string) {
 			}
 			last[st.Key] = true
 		}
+		w.mixed(o, r.Value)
 		w.whole(o)
 	}
 }
@@ -242,7 +252,7 @@ func (w *stage) judge(when string, o flow.Outage, st change.Step, now string) {
 	}
 	switch {
 	case st.State == change.Left:
-		if st.By == "" || st.Reason == "" {
+		if st.By == "" && !o.Drill || st.Reason == "" { // a drill that grew old leaves its clicks
 			say("left by %q because %q", st.By, st.Reason)
 		}
 	case st.Way == change.Guided && st.State == change.Restored && !st.Shown && st.Set == nil: // nobody was sent to click
@@ -250,6 +260,7 @@ func (w *stage) judge(when string, o flow.Outage, st change.Step, now string) {
 		w.mu.Lock()
 		edited := w.edited[st.Key]
 		later := !edited.IsZero() && (edited.After(st.At) || !edited.Before(w.touched[st.Key]))
+		later = later || o.Drill && !w.landed[st.Key].IsZero() // after a drill nobody looks again
 		w.mu.Unlock()
 		if st.Before != nil && now != string(st.Before.Value.Raw) && !later && !w.named("/drift/"+string(st.Key), st) {
 			say("said to be restored, and shows %q, not %q", now, st.Before.Value.Raw)
@@ -277,6 +288,7 @@ func (w *stage) whole(o flow.Outage) {
 // finale is the morning after: everything works again, a responder asks for everything back and carries it through.
 func (w *stage) finale() {
 	w.calm()
+	w.drillsEnd()
 	w.bringBack()
 	w.verdict("asked back")
 	w.answerAll()

@@ -31,6 +31,7 @@ type stage struct {
 	guided   map[string]bool // targets that only a person can set
 	page     bool            // a page asks the bot
 	eyes     bool            // a change needs a second person
+	practise bool            // people practise
 	open     func() store.Store
 	file     store.Store // what no replica stands between
 	book     tree.Tree
@@ -66,6 +67,8 @@ type stage struct {
 	homeless []flow.Event // not taken in: their platform sends them again
 	writes   int
 
+	rehearsals map[string]bool // which outages, and walks, are drills
+
 	yeses     map[string][]yes     // by walk
 	questions map[string]seconding // to a second person, by walk and number
 
@@ -73,6 +76,9 @@ type stage struct {
 
 	look    sync.Mutex // guards decoded
 	decoded map[string]held
+
+	imagine sync.Mutex // guards screens
+	screens map[change.Key]string
 }
 
 // shown is a card as people see it now.
@@ -300,6 +306,11 @@ func (w *stage) committed(r *replica, c store.Commit) {
 			w.recorded(r, p, c)
 		case strings.HasPrefix(p.Key, "outage:"):
 			w.told(p, c)
+			if w.practise {
+				w.drilled(p)
+			}
+		case w.practise && strings.HasPrefix(p.Key, "walk:"):
+			w.walked(p)
 		case w.eyes && strings.HasPrefix(p.Key, "walk:"):
 			w.put(p)
 		}
@@ -384,7 +395,9 @@ func (p platform) Write(ctx context.Context, k change.Key, want, was change.Valu
 
 // Asked is how often a page asked.
 func (p platform) Asked(ctx context.Context, k change.Key) (last time.Time, in5min, total int, err error) {
-	if f, ok := p.Platform.(*flags.Platform); ok {
+	if f, ok := p.Platform.(interface {
+		Asked(ctx context.Context, k change.Key) (time.Time, int, int, error)
+	}); ok {
 		return f.Asked(ctx, k)
 	}
 	return last, 0, 0, errors.ErrUnsupported
@@ -426,6 +439,9 @@ func (s chat) Send(_ context.Context, p flow.Post, to handlers.Target) (ref stri
 func losses() []string { return []string{"lost", "unanswered", "away", "gone"} }
 
 func (w *stage) show(id string, p flow.Post) {
+	if w.practise {
+		w.apart(p)
+	}
 	was, ok := w.screen[id]
 	if strings.Contains(p.Message, "/deadline/") && !ok {
 		w.reminders++
@@ -490,7 +506,7 @@ func (w *stage) begin(i int) {
 		platforms[flags.Name] = platform{flags.New([]flags.Target{{Kind: flags.Chat, ID: "page", Label: "Page"}}, store.NewFlags(under)), r}
 	}
 	r.service = flow.New(flow.Config{
-		Store: w.bug.over(kept), Policy: w.bug.policy(w.policy()), Playbook: tree.Builtin(), Tree: w.book, Platforms: platforms,
+		Store: w.bug.over(kept), Policy: w.bug.policy(w.policy()), Playbook: tree.Builtin(), Tree: w.book, Platforms: platforms, Drills: w.drills(r, under),
 		Directories: map[string]flow.Directory{"terminal": roster{w}, "slack": roster{w}}, Lease: w.bug.lease(w.lease),
 	})
 	r.worker = &handlers.Worker{Timers: kept, Service: r.service, Lease: w.lease, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"terminal": chat{r}, "slack": chat{r}})}
