@@ -78,7 +78,7 @@ func TestDoctorOfRedis(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := &memory{t: t, server: storetest.StartRedis(t)}
+			m := &memory{t: t, server: storetest.StartRedis(t, "--appendfsync", "always")} // one is killed, and has to remember
 			m.admin = redis.NewClient(&redis.Options{Addr: m.server.Addr})
 			defer m.admin.Close()
 			m.use(m.server.Addr)

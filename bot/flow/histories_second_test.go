@@ -32,8 +32,8 @@ type seconding struct {
 
 // yes is one that somebody gave: as the second person to a question of a walk, or alone for a reason.
 type yes struct {
-	who, question, reason string
-	at                    time.Time
+	event, who, question, reason string
+	at                           time.Time
 }
 
 // agrees is somebody who presses the yes to a change that stands where everybody reads it, or stood there once. @ana
@@ -68,11 +68,29 @@ func (w *stage) said(e flow.Event) {
 	if !ok || p.Action.Verb != "second-yes" && p.Action.Verb != "alone-send" {
 		return
 	}
-	y := yes{who: human(e.By.Account), question: p.Action.State, at: e.At}
+	y := yes{event: e.ID, who: human(e.By.Account), question: p.Action.State, at: e.At}
 	if p.Action.Verb == "alone-send" {
 		y.question, y.reason = "", p.Fields["reason"]
 	}
 	w.yeses[p.Action.Walk] = append(w.yeses[p.Action.Walk], y)
+}
+
+// became notes that what a second person agreed to is told where they agreed: what the owner does meanwhile, say. It is
+// called with mu held.
+func (w *stage) became(p store.Put, c store.Commit) {
+	var post flow.Post
+	if err := json.Unmarshal(p.Data, &post); err != nil {
+		w.fault("%s: %v", p.Key, err)
+		return
+	}
+	about, ok := strings.CutPrefix(post.Message, "second:")
+	if !ok {
+		return
+	}
+	walk, n, _ := strings.Cut(about, "/")
+	for _, y := range w.yeses[walk] {
+		w.excused[y.event] = w.excused[y.event] || y.question == n && !slices.Contains(c.Deletes, "in:"+y.event)
+	}
 }
 
 // put keeps what a second person is asked. It is called with mu held.

@@ -440,6 +440,9 @@ func TestHistoriesThatWereWrong(t *testing.T) {
 			{"jump", 3, 10},
 			{"press", 1, 24},
 		}},
+		"a second person's yes, which is still looked into when the owner stops": {5, 0, 1, []happening{
+			{"type", 0, 0}, {"press", 0, 0}, {"fault", 0, 6}, {"press", 1, 0}, {"press", 0, 0},
+		}},
 		"a kill that waits for a slow answer, until after everything was begun anew": {0, 0, 1, []happening{
 			{"type", 0, 0}, {"kill", 1, 23}, {"edit", 1, 5}, {"press", 0, 0}, {"press", 0, 3}, {"fault", 0, 6}, {"press", 0, 0},
 		}},

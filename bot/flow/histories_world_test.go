@@ -311,6 +311,8 @@ func (w *stage) committed(r *replica, c store.Commit) {
 			}
 		case w.practise && strings.HasPrefix(p.Key, "walk:"):
 			w.walked(p)
+		case w.eyes && strings.HasPrefix(p.Key, "out:"):
+			w.became(p, c)
 		case w.eyes && strings.HasPrefix(p.Key, "walk:"):
 			w.put(p)
 		}
