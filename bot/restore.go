@@ -54,8 +54,9 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	defer func() { b.close() }()
 	log := zerolog.New(s.errs).Level(zerolog.ErrorLevel)
 	ctx = log.WithContext(ctx)
+	var forgotten []string
 	if c.Capsule != "" {
-		if c.ID, err = c.known(ctx, b, s); err != nil {
+		if c.ID, forgotten, err = c.known(ctx, b, s); err != nil {
 			return err
 		}
 	}
@@ -82,65 +83,73 @@ func (c restoreCommand) Run(ctx context.Context, s streams) error {
 	}
 	b.on(platforms)
 	r := restoring{bench: b, id: c.ID, platforms: platforms, in: bufio.NewReader(s.in), out: s.out, asked: map[string]bool{}}
-	return r.run(ctx, c.Yes)
+	err = r.run(ctx, c.Yes)
+	if len(forgotten) == 0 {
+		return err
+	}
+	fmt.Fprintf(s.out, "Look at these by hand, this store did not know them:\n%s", strings.Join(forgotten, ""))
+	return cmp.Or(err, errLeft)
 }
 
 // known imports the outage of the text, unless the store knows it: then the store's own word counts. Where the text
-// says otherwise, and was written at a moment that the store does not know of, somebody has to look.
-func (c restoreCommand) known(ctx context.Context, b *bench, s streams) (string, error) {
+// says otherwise, and was written at a moment that the store does not know of, somebody has to look. It returns which
+// outage it is, and the settings that the store knows nothing of: nobody puts them back, and nothing reminds of them.
+func (c restoreCommand) known(ctx context.Context, b *bench, s streams) (id string, forgotten []string, err error) {
 	text, err := readText(c.Capsule, s.in)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	o, r, _, err := flow.ReadCapsule(text)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if err := c.fits(o.ID, r); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if c.ID != "" && c.ID != o.ID {
-		return "", fmt.Errorf("the text is about %s, not about %s", o.ID, c.ID)
+		return "", nil, fmt.Errorf("the text is about %s, not about %s", o.ID, c.ID)
 	}
 	here, record, err := b.kept().Outage(ctx, o.ID)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if here.Version == 0 {
-		return b.take(ctx, s.out, text)
+		id, err := b.take(ctx, s.out, text)
+		return id, nil, err
 	}
 	log, err := b.kept().Log(ctx, outageLog+o.ID)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	other := otherwise(r, record.Value)
+	other, forgotten := otherwise(r, record.Value)
 	if len(other) == 0 || flow.ReadChain(log, here.Value.Head).Heads[o.Head] { // else something was said that is not in the store
 		fmt.Fprintf(s.out, "%s is on record here: the text is not needed.\n", o.ID)
-		return o.ID, nil
+		return o.ID, nil, nil
 	}
 	fmt.Fprintf(s.out, "Careful: %s is on record here, and goes by that. The text says otherwise, and comes from a moment that this store does not know: it has forgotten something.\n%s", o.ID, strings.Join(other, ""))
 	if c.Yes {
-		return "", errors.New("nothing was changed: look at the above first, and try again without --yes")
+		return "", nil, errors.New("nothing was changed: look at the above first, and try again without --yes")
 	}
-	return o.ID, nil
+	return o.ID, forgotten, nil
 }
 
-// otherwise says of which settings a text knows another value before than what is on record, or which are not on record.
-func otherwise(text, here change.Record) []string {
-	var out []string
+// otherwise says of which settings a text knows another value before than what is on record, and which of them are not
+// on record at all.
+func otherwise(text, here change.Record) (other, forgotten []string) {
 	for _, st := range text.Steps {
 		now, ok := here.Step(st.Key)
 		if st.Before == nil || now.Before != nil && now.Before.Value.Equal(st.Before.Value) {
 			continue
 		}
-		word := "nothing of it"
-		if ok {
-			word = before(now)
+		said := fmt.Sprintf("  %s, %s\n    before, in the text: %s (%s, %s)\n", st.Label, st.Name, before(st), st.Before.By, st.Before.At.Local().Format(time.RFC1123Z))
+		word := before(now)
+		if !ok {
+			word = "nothing of it"
+			forgotten = append(forgotten, said)
 		}
-		out = append(out, fmt.Sprintf("  %s, %s\n    before, in the text: %s (%s, %s)\n    before, on record:   %s\n",
-			st.Label, st.Name, before(st), st.Before.By, st.Before.At.Local().Format(time.RFC1123Z), word))
+		other = append(other, said+"    before, on record:   "+word+"\n")
 	}
-	return out
+	return other, forgotten
 }
 
 // theOutage finds out which one is meant.

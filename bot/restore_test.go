@@ -209,8 +209,16 @@ func TestRestoreWhereTheTextSaysOtherwise(t *testing.T) {
 	if out, status := command(t, "n\n", "restore", "--data", dir, "--capsule", older); status != 3 || !strings.Contains(out, "the text is not needed") {
 		t.Errorf("bot restore --capsule with a text that is older than the store = %d, want 3 and that it is not needed:\n%s", status, out)
 	}
-	out, status := command(t, "y\n", "restore", "--data", dir, "--capsule", file) // what is on record, for it was seen
-	wantRestored(t, dir, before, out, status)
+	for _, want := range []string{"is over: restored", "is over already"} { // what is on record, for it was seen; the rest stays as it is
+		out, status := command(t, "y\n", "restore", "--data", dir, "--capsule", file)
+		_, hand, _ := strings.Cut(out, want)
+		if status != 3 || !strings.Contains(hand, "Look at these by hand, this store did not know them:\n  "+more.Label+", one more\n") || strings.Contains(hand, "Mended") {
+			t.Errorf("bot restore --capsule where the store knows a setting less = %d, want 3, %q and that setting alone:\n%s", status, want, out)
+		}
+	}
+	if diff := cmp.Diff(before, settings(t, dir)); diff != "" {
+		t.Errorf("settings (-before +after):\n%s", diff)
+	}
 }
 
 func first[A, B any](a A, _ B) A  { return a }
