@@ -58,8 +58,8 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 			continue
 		}
 		r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At
-		if st.Way == change.Guided && st.State != change.IsSet { // the copy is written before the click
-			r.Steps[i].State = change.Unknown
+		if st.Way == change.Guided && st.State != change.IsSet { // the copy is written before the click, which may be done
+			r.Steps[i].State, r.Steps[i].Shown = change.Unknown, true
 		}
 		s.forgotten(ctx, &r.Steps[i])
 	}

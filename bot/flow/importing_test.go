@@ -279,35 +279,60 @@ func TestImportKnowsWhatWasSaidLast(t *testing.T) {
 	}
 }
 
-// Contract 8: the copy was written before the click. After the import nobody is told that it was done: somebody looks first.
+// Contract 8: the copy was written before the click. After the import nobody is told that it was done: somebody looks
+// first. Whatever they find there, the restore brings back what was there before.
 func TestImportOfAClickThatNobodySpokeOf(t *testing.T) {
-	in(t, func(n *night) {
-		n.shop.byHand = "two"
-		n.types("ana", "chat late")
-		n.presses("ana", n.button("Close"), nil)
-		n.presses("ana", n.button("I click"), nil)
-		n.presses("ana", n.button("All as listed"), nil)
-		text := n.posted()
-		n.lose()
-		if err := n.imports(text); err != nil {
-			t.Fatal(err)
-		}
-		for id, c := range n.screen.cards {
-			if strings.Contains(id, flow.HomeMessage) && strings.Contains(c.Title, "Two CLOSED") {
-				t.Errorf("the outage's message says %q", c.Title)
-			}
-		}
-		n.presses("sam", n.button("I click"), nil)
-		n.presses("sam", n.button("09:00-17:00"), nil) // looks first: it was never clicked
-		n.shop.settings["shop/two/hours"] = "closed"
-		n.presses("sam", n.button("Saved"), nil)
-		n.types("sam", "restore")
-		n.presses("sam", n.button("Put everything back"), nil)
-		n.presses("sam", n.button("I click"), nil)
-		n.shop.settings["shop/two/hours"] = "09:00-17:00"
-		n.presses("sam", n.button("Saved"), nil)
-		for _, wrong := range n.verdict() {
-			t.Error(wrong)
-		}
-	})
+	for name, tt := range map[string]struct {
+		there string // on the platform, when the store is lost
+		looks func(n *night)
+		back  string // what is pressed when it shows again what was there before
+	}{
+		"as before": {"09:00-17:00", func(n *night) {
+			n.presses("sam", n.button("09:00-17:00"), nil)
+			n.shop.settings["shop/two/hours"] = "closed"
+			n.presses("sam", n.button("Saved"), nil)
+		}, "Saved"},
+		"the outage's value": {"closed", func(n *night) {
+			seen := n.button("09:00-17:00")
+			seen.Arg = "want"
+			n.presses("sam", seen, nil)
+		}, "Saved"},
+		"something else, set all the same": {"Snow day", func(n *night) {
+			send := n.button("Something else")
+			send.Verb = "seen-send"
+			n.presses("sam", send, map[string]string{"shop/two/hours": "Snow day"})
+			n.presses("ana", n.button("Set it all the same"), nil)
+		}, "09:00-17:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in(t, func(n *night) {
+				n.shop.byHand = "two"
+				n.types("ana", "chat late")
+				n.presses("ana", n.button("Close"), nil)
+				n.presses("ana", n.button("I click"), nil)
+				n.presses("ana", n.button("All as listed"), nil)
+				text := n.posted()
+				n.lose()
+				n.shop.settings["shop/two/hours"] = tt.there
+				if err := n.imports(text); err != nil {
+					t.Fatal(err)
+				}
+				for id, c := range n.screen.cards {
+					if strings.Contains(id, flow.HomeMessage) && strings.Contains(c.Title, "Two CLOSED") {
+						t.Errorf("the outage's message says %q", c.Title)
+					}
+				}
+				n.presses("sam", n.button("I click"), nil)
+				tt.looks(n)
+				n.types("sam", "restore")
+				n.presses("sam", n.button("Put everything back"), nil)
+				n.presses("sam", n.button("I click"), nil)
+				n.shop.settings["shop/two/hours"] = "09:00-17:00"
+				n.presses("sam", n.button(tt.back), nil)
+				for _, wrong := range n.verdict() {
+					t.Error(wrong)
+				}
+			})
+		})
+	}
 }
