@@ -80,7 +80,7 @@ func (s *Service) email(ctx context.Context, p Person) string {
 func (s *Service) gone(ctx context.Context, o Outage, r change.Record) map[string]bool {
 	out := map[string]bool{}
 	if p := s.who(ctx, Person{Account: o.Owner.Account, Member: true}); p.Unknown == "" {
-		out[o.Owner.ID] = !p.Responder || s.deactivated(ctx, o.Owner.Account)
+		out[o.Owner.ID] = !o.Drill && !p.Responder || s.deactivated(ctx, o.Owner.Account) // any member may drill
 	}
 	if out[o.Owner.ID] { // whoever is next may have left as well
 		platform, _, _ := strings.Cut(o.Owner.Account, ":")

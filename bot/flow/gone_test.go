@@ -8,11 +8,11 @@ import (
 	"switchback/bot/change"
 )
 
-// leavers is a chat platform on which these accounts are deactivated.
+// leavers is a chat platform on which these accounts are deactivated. Only "plain" is no responder.
 type leavers map[string]bool
 
 func (l leavers) Account(_ context.Context, id string) (Account, error) {
-	return Account{Member: !l[id], Responder: !l[id]}, nil
+	return Account{Member: !l[id], Responder: !l[id] && id != "plain"}, nil
 }
 
 func (leavers) Outside(context.Context, string) bool { return false }
@@ -28,6 +28,19 @@ func TestGone(t *testing.T) {
 		want := map[string]bool{"chat:owner": who == "owner", "chat:maker": who == "maker", "chat:holder": who == "holder"}
 		if !maps.Equal(got, want) {
 			t.Errorf("%s left: gone are %v, want %v", who, got, want)
+		}
+	}
+}
+
+// Any member may drill, and holds the clicks of their own until they leave. A real outage is looked after by a responder.
+func TestGoneFromADrill(t *testing.T) {
+	const id = "chat:plain"
+	r := change.Record{Steps: []change.Step{{Key: "gladly/a", Holder: &change.Holder{ID: id}}}}
+	for _, tt := range []struct{ drill, left, want bool }{{true, false, false}, {true, true, true}, {false, false, true}} {
+		s := New(Config{Directories: map[string]Directory{"chat": leavers{"plain": tt.left}}})
+		got := s.gone(t.Context(), Outage{Drill: tt.drill, Owner: Person{ID: id, Account: id}}, r)
+		if got[id] != tt.want {
+			t.Errorf("drill %v, left %v: gone is %v, want %v", tt.drill, tt.left, got[id], tt.want)
 		}
 	}
 }
