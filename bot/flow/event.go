@@ -115,6 +115,7 @@ type Catalogue struct {
 // Readings are present values: the answer to Read.
 type Readings struct {
 	For    string                      `json:"for"`
+	At     time.Time                   `json:"at,omitzero"`    // when it was asked: what happens from then on may not be in the values
 	Asked  int                         `json:"asked,omitzero"` // Read's
 	By     Person                      `json:"by"`             // who asked
 	Place  Place                       `json:"place"`

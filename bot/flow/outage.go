@@ -972,7 +972,7 @@ func (s *stepping) readings(r Readings) {
 	case "settle":
 		for _, st := range s.r.Steps {
 			now, ok := r.Values[st.Key]
-			if !ok || st.At.After(s.e.At) || slices.Contains(s.o.Told.Drift[st.Key], now.Text) {
+			if !ok || st.At.After(r.At) || slices.Contains(s.o.Told.Drift[st.Key], now.Text) {
 				continue
 			}
 			switch {

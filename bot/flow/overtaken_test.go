@@ -114,8 +114,9 @@ func TestAloneForSomethingElse(t *testing.T) {
 type slowPage struct{}
 
 func (slowPage) Read(context.Context, string, []string) (incident.Reading, error) {
+	began := time.Now()
 	time.Sleep(10 * time.Second)
-	return incident.Reading{PageID: "pg"}, nil
+	return incident.Reading{PageID: "pg", At: began}, nil
 }
 
 // What is read is as old as the question, not as new as the answer.
@@ -149,7 +150,7 @@ func TestALookThatWasOvertaken(t *testing.T) {
 	st := change.Step{Key: "shop/one/hours", Action: change.CloseChat, Target: "one", Label: "Shop", Way: change.Auto, Want: closed, Before: &change.Baseline{Value: open, By: change.ByAPI}, Set: &closed, State: change.Restored, Back: true}
 	for back, want := range map[time.Duration]bool{5 * time.Second: false, -time.Minute: true} {
 		st.At = asked.Add(back)
-		e := flow.Event{ID: "e1", At: asked, What: flow.Readings{For: "settle", Values: map[change.Key]change.Value{st.Key: closed}}}
+		e := flow.Event{ID: "e1", At: asked.Add(10 * time.Second), What: flow.Readings{For: "settle", At: asked, Values: map[change.Key]change.Value{st.Key: closed}}}
 		_, out, err := flow.StepOutage(policy().WithDefaults(), flow.Outage{ID: "chat-1", Channel: "chat"}, change.Record{Steps: []change.Step{st}}, e)
 		if err != nil {
 			t.Fatal(err)

@@ -294,7 +294,7 @@ func (s *paging) listen(r incident.Reading, now map[string]incident.Incident) {
 	if !s.w.Failing.IsZero() {
 		s.recovered()
 	}
-	s.w.Pinned, s.w.Read, s.w.Fails = cmp.Or(s.w.Pinned, r.PageID), s.e.At, 0
+	s.w.Pinned, s.w.Read, s.w.Fails = cmp.Or(s.w.Pinned, r.PageID), r.At, 0
 	s.w.Components = r.Components
 	found := map[string]bool{}
 	for _, snap := range r.Incidents {

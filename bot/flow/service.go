@@ -249,12 +249,12 @@ func (s *Service) carryOut(ctx context.Context, id string, w Doc[Work], c *Claim
 	return Reply{}, fmt.Errorf("work %s says nothing", id)
 }
 
-// find asks the platforms what a task wants to know. What cannot be found out is part of the answer. Its time is that of
-// the question: what happens while it is asked may not be in the answer.
+// find asks the platforms what a task wants to know. What cannot be found out is part of the answer, and so is when
+// it was asked. The event is as old as the answer: a process that was away meanwhile is noticed.
 func (s *Service) find(ctx context.Context, id string, t Task) Event {
 	ctx, cancel := context.WithTimeout(ctx, ioLimit)
 	defer cancel()
-	e := Event{ID: id, At: time.Now(), By: t.By, Place: t.Place, Reply: t.Reply}
+	e := Event{ID: id, By: t.By, Place: t.Place, Reply: t.Reply}
 	switch {
 	case t.Page != "":
 		e.What = PageRead{Page: t.Page, Why: "reading it went wrong"}
@@ -267,6 +267,7 @@ func (s *Service) find(ctx context.Context, id string, t Task) Event {
 	default:
 		e.What = s.read(ctx, t)
 	}
+	e.At = time.Now()
 	return e
 }
 
@@ -375,7 +376,7 @@ func realKey(k change.Key) change.Key {
 }
 
 func (s *Service) read(ctx context.Context, t Task) Readings {
-	r := Readings{For: t.Read.For, Asked: t.Read.Asked, By: t.By, Place: t.Place, Values: map[change.Key]change.Value{}, Errors: map[change.Key]string{}}
+	r := Readings{For: t.Read.For, At: time.Now(), Asked: t.Read.Asked, By: t.By, Place: t.Place, Values: map[change.Key]change.Value{}, Errors: map[change.Key]string{}}
 	for _, k := range t.Read.Keys {
 		p, err := s.every.For(k)
 		if err == nil {

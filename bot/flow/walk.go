@@ -403,7 +403,7 @@ func (s *walking) take(r Readings) {
 				s.w.Plan[i].Known = &left.Before.Value
 			}
 		}
-		s.w.Plan[i].Before = &change.Baseline{Value: v, By: change.ByAPI, At: s.e.At}
+		s.w.Plan[i].Before = &change.Baseline{Value: v, By: change.ByAPI, At: r.At}
 	}
 }
 
