@@ -85,7 +85,7 @@ func (s *Service) gone(ctx context.Context, o Outage, r change.Record) map[strin
 	if out[o.Owner.ID] { // whoever is next may have left as well
 		platform, _, _ := strings.Cut(o.Owner.Account, ":")
 		for _, name := range append([]string{s.policy.Backup}, s.policy.Responders...) {
-			if next, ok := s.policy.Named(name, platform); ok && next.ID != o.Owner.ID && next.Account != "" {
+			if next, ok := s.policy.reached(name, platform); ok && next.ID != o.Owner.ID {
 				out[next.ID] = s.deactivated(ctx, next.Account)
 			}
 		}

@@ -748,8 +748,8 @@ func (s *stepping) left() {
 	}
 	platform, _, _ := strings.Cut(s.o.Owner.Account, ":")
 	for _, name := range append([]string{s.policy.Backup}, s.policy.Responders...) {
-		next, ok := s.policy.Named(name, platform)
-		if !ok || next.Account == "" || !next.Responder || next.ID == s.o.Owner.ID || s.e.Desk.Gone[next.ID] {
+		next, ok := s.policy.reached(name, platform)
+		if !ok || !next.Responder || next.ID == s.o.Owner.ID || s.e.Desk.Gone[next.ID] {
 			continue
 		}
 		old := s.o.Owner.Name

@@ -370,6 +370,16 @@ func (p Policy) Named(name, platform string) (Person, bool) {
 	return Person{}, false
 }
 
+// reached is Named on the first chat platform where the person has an account: this one, or another that is set up.
+func (p Policy) reached(name, platform string) (Person, bool) {
+	for _, on := range append([]string{platform}, p.Surfaces...) {
+		if who, ok := p.Named(name, on); ok && who.Account != "" {
+			return who, true
+		}
+	}
+	return Person{}, false
+}
+
 // Location is the organisation's time zone. A policy with its defaults has it in memory: to read it for each decision
 // would be to ask the disk.
 func (p Policy) Location() *time.Location {
