@@ -720,7 +720,7 @@ func (s *stepping) due(d Due) {
 	case handsTimer:
 		s.timeOut()
 	case makerTimer:
-		s.makerless(func(m IVR) bool { return s.e.At.Sub(m.Since) >= makeFor }, "did not answer")
+		s.lateMakers()
 	case copyTimer:
 		s.noCopy()
 	case dayTimer:
@@ -742,7 +742,8 @@ func (s *stepping) left() {
 			s.note("gave back", "%s: %s can no longer act here; it is free again", stepName(st), who)
 		}
 	}
-	s.makerless(func(m IVR) bool { return s.e.Desk.Gone[m.Maker.ID] }, "can no longer act here")
+	s.freeMakers(func(m IVR) bool { return s.e.Desk.Gone[m.Maker.ID] }, "can no longer act here")
+	s.beginMakers(func(m IVR) bool { return m.made() && m.Since.IsZero() }) // an older version did not say since when
 	if !s.r.Open() || s.o.Drill || !s.e.Desk.Gone[s.o.Owner.ID] {
 		return
 	}

@@ -105,15 +105,21 @@ func (s *stepping) askMenus() {
 		}
 		s.o.IVRs = slices.Clone(s.o.IVRs)
 		s.o.IVRs[i].Shown = state
+		if m.Shown == "over" && m.Maker != nil { // needed again
+			s.beginMakers(func(again IVR) bool { return again.Name == m.Name })
+		}
 		s.post("ivr/"+strconv.Itoa(i), s.thread(), s.menuCard(i, needed))
 	}
 }
 
-// makerless gives back the making of phone menus of which lost says that their maker is, and asks again.
-func (s *stepping) makerless(lost func(m IVR) bool, why string) {
+// made reports whether somebody is at making it, and it is still needed.
+func (m IVR) made() bool { return m.Maker != nil && m.By == "" && m.Shown != "over" }
+
+// freeMakers gives back the making of phone menus of which lost says that their maker is, and asks again.
+func (s *stepping) freeMakers(lost func(m IVR) bool, why string) {
 	given := false
 	for i, m := range s.o.IVRs {
-		if m.Maker == nil || m.By != "" || !lost(m) {
+		if !m.made() || !lost(m) {
 			continue
 		}
 		s.o.IVRs = slices.Clone(s.o.IVRs)
@@ -123,6 +129,43 @@ func (s *stepping) makerless(lost func(m IVR) bool, why string) {
 	}
 	if given {
 		s.askMenus()
+	}
+}
+
+// lateMakers gives back what its maker had their time for. While nobody can log in, nobody is late.
+func (s *stepping) lateMakers() {
+	if s.resting() {
+		s.beginMakers(IVR.made)
+		return
+	}
+	s.freeMakers(func(m IVR) bool { return s.e.At.Sub(m.Since) >= makeFor }, "did not answer")
+	s.watchMakers()
+}
+
+// beginMakers lets the time of makers begin now.
+func (s *stepping) beginMakers(which func(m IVR) bool) {
+	begun := false
+	for i, m := range s.o.IVRs {
+		if which(m) {
+			s.o.IVRs = slices.Clone(s.o.IVRs)
+			s.o.IVRs[i].Since, begun = s.e.At, true
+		}
+	}
+	if begun {
+		s.watchMakers()
+	}
+}
+
+// watchMakers looks again when the first of those who are at it has had their time.
+func (s *stepping) watchMakers() {
+	var next time.Time
+	for _, m := range s.o.IVRs {
+		if end := m.Since.Add(makeFor); m.made() && (next.IsZero() || end.Before(next)) {
+			next = end
+		}
+	}
+	if !next.IsZero() {
+		s.do(Remind{makerTimer, next})
 	}
 }
 
@@ -184,7 +227,7 @@ func (s *stepping) menu(a Action) {
 		}
 		s.o.IVRs[i].Maker, s.o.IVRs[i].Since = &by, s.e.At
 		s.note("ivr", "%s creates the IVR %q", by.Name, m.Name)
-		s.do(Remind{makerTimer, s.e.At.Add(makeFor)})
+		s.watchMakers()
 	case "ivr-free":
 		if m.Maker == nil || late(a, m.Maker.ID) {
 			who := "Nobody creates it now"
