@@ -41,6 +41,28 @@ func (f storeFlags) folder() (string, error) {
 	return chatFolder(f.Data, name)
 }
 
+// again is another command about the same company, as it is typed.
+func (f storeFlags) again(command string, args ...string) string {
+	words := []string{"bot", command}
+	if f.Live {
+		words = append(words, "--live")
+	}
+	for _, given := range []struct{ flag, file string }{{"--config", f.Config}, {"--data", f.Data}} {
+		if given.file != "" {
+			words = append(words, given.flag, quoted(given.file))
+		}
+	}
+	return strings.Join(append(words, args...), " ")
+}
+
+// quoted is a file's name as a shell takes it.
+func quoted(file string) string {
+	if strings.Trim(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == "" {
+		return file
+	}
+	return "'" + strings.ReplaceAll(file, "'", `'\''`) + "'"
+}
+
 func (f storeFlags) open() (store.Store, error) {
 	dir, err := f.folder()
 	if err != nil {
@@ -196,6 +218,7 @@ func (c auditReport) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	org.Practice = !c.Live
 	st, err := c.open()
 	if err != nil {
 		return err

@@ -55,6 +55,7 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	if err := c.known(org); err != nil {
 		return err
 	}
+	org.Practice = !c.Live
 	name := org.Name
 	if c.Live {
 		name += " live"
@@ -76,7 +77,7 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	}
 	st, err := e.open(ctx, dir)
 	if errors.Is(err, store.ErrBusy) {
-		return fmt.Errorf("another Switchback uses this folder; bot outages shows what is open there, or choose another with --data (%w)", err)
+		return fmt.Errorf("another Switchback uses this folder; %s shows what is open there, or choose another with --data (%w)", storeFlags{Config: c.Config, Data: c.Data, Live: c.Live}.again("outages"), err)
 	}
 	if err != nil {
 		return err

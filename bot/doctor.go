@@ -145,7 +145,7 @@ func examineStore(ctx context.Context, e environment) []handlers.Finding {
 	out := []handlers.Finding{f}
 	open, err := store.Flow{Store: st}.Open(ctx)
 	if err != nil {
-		return append(out, handlers.Finding{Part: "outages", State: handlers.Fail, Text: err.Error(), Next: "bot outages"})
+		return append(out, handlers.Finding{Part: "outages", State: handlers.Fail, Text: err.Error(), Next: "bot outages --live"})
 	}
 	late := 0
 	for _, o := range open {
@@ -155,7 +155,7 @@ func examineStore(ctx context.Context, e environment) []handlers.Finding {
 	}
 	f = handlers.Finding{Part: "outages", State: handlers.OK, Text: fmt.Sprintf("%d open", len(open))}
 	if late > 0 {
-		f.State, f.Text, f.Next = handlers.Warn, fmt.Sprintf("%d open, %d past their time", len(open), late), "bot outages shows them; /outage restore puts back what was there before"
+		f.State, f.Text, f.Next = handlers.Warn, fmt.Sprintf("%d open, %d past their time", len(open), late), "bot outages --live shows them; /outage restore puts back what was there before"
 	}
 	return append(out, f)
 }

@@ -270,7 +270,7 @@ func TestDoctor(t *testing.T) {
 				n.ana.Types("#support", "/outage chat late")
 				n.ana.Sees("open → closed").Press("Close Web shop now")
 				n.support.Shows("Web shop", "Restore…")
-			}, "outages", "1 past their time", handlers.Warn, "/outage restore puts back", func(n *checkup) {
+			}, "outages", "1 past their time", handlers.Warn, "bot outages --live shows them; /outage restore puts back", func(n *checkup) {
 				n.ana.Types("#support", "/outage restore")
 				n.support.Thread("Web shop").Shows("Put everything back now").As(n.ana).Press("Put everything back now")
 				n.support.Shows("open again")

@@ -26,6 +26,7 @@ type benchFlags struct {
 
 // bench is an open folder, and the decisions of the bot over it in the name of whoever runs the command.
 type bench struct {
+	flags   storeFlags
 	dir     string
 	org     organisation
 	tree    tree.Tree
@@ -39,7 +40,7 @@ type bench struct {
 // open opens Redis where its address is given, else the folder, or reaches the bot that has it open. A folder in which
 // nothing is kept is an error, unless fresh says that a new one will do.
 func (f benchFlags) open(fresh bool) (*bench, error) {
-	b := &bench{}
+	b := &bench{flags: f.storeFlags}
 	var err error
 	if b.org, err = loadOrganisation(f.Config); err != nil {
 		return nil, err
@@ -50,6 +51,7 @@ func (f benchFlags) open(fresh bool) (*bench, error) {
 	if b.dir, err = f.folder(); err != nil {
 		return nil, err
 	}
+	b.org.Practice = !f.Live
 	b.org.Policy, b.me = operator(b.org.Policy)
 	if b.store, err = openStore(b.dir, f.Live, fresh); err != nil {
 		return nil, err
@@ -194,6 +196,6 @@ func (b *bench) take(ctx context.Context, out io.Writer, text string) (string, e
 	case here.Counter < from.Counter:
 		fmt.Fprintf(out, "Careful: this store has forgotten something. It is at commit %d, and was at %d when the text was written.\n", here.Counter, from.Counter)
 	}
-	fmt.Fprintf(out, "Compare and put back: bot restore %s\n", o.ID)
+	fmt.Fprintf(out, "Compare and put back: %s\n", b.flags.again("restore", o.ID))
 	return o.ID, nil
 }

@@ -20,7 +20,7 @@ func TestImport(t *testing.T) {
 	}
 	fresh := filepath.Join(t.TempDir(), "new")
 	out, status := command(t, string(text), "import", "-", "--data", fresh)
-	if status != 0 || !strings.Contains(out, "Taken back: "+o.ID) || !strings.Contains(out, "written by another store") {
+	if status != 0 || !strings.Contains(out, "Taken back: "+o.ID) || !strings.Contains(out, "written by another store") || !strings.Contains(out, "bot restore --data "+fresh+" "+o.ID+"\n") {
 		t.Errorf("bot import into an empty folder = %d:\n%s", status, out)
 	}
 	if got, _ := theOpen(t, fresh); got.ID != o.ID || got.Leaf.Text != o.Leaf.Text || !got.Deadline.Equal(o.Deadline) {

@@ -195,7 +195,7 @@ func withoutStore(t *testing.T, list, change, restore cell) {
 	restore(func(t *testing.T) {
 		t.Helper()
 		home.As(k.sam).Press("Restore…")
-		k.sam.Alone("I cannot remember for you right now", "bot restore")
+		k.sam.Alone("I cannot remember for you right now", "bot restore --live --capsule FILE")
 		file := filepath.Join(t.TempDir(), "before.txt")
 		if err := os.WriteFile(file, []byte(capsule.String()), 0o600); err != nil {
 			t.Fatal(err)

@@ -354,7 +354,7 @@ func (j *restoring) press(ctx context.Context, a flow.Action, fields map[string]
 	}
 	reply, ok := <-done
 	if !ok {
-		return flow.Reply{}, errors.New("it was taken in, but not decided; look with bot outages, and try again")
+		return flow.Reply{}, fmt.Errorf("it was taken in, but not decided; look with %s, and try again", j.flags.again("outages"))
 	}
 	return reply, nil
 }

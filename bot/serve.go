@@ -264,7 +264,7 @@ func (s *server) parts(listener net.Listener) []func(context.Context) error {
 	if s.env.RedisURL == "" {
 		out = append(out, func(ctx context.Context) error {
 			if err := store.Serve(ctx, s.env.DataDir, s.store, s.log); err != nil {
-				s.log.Warn().Err(err).Msg("no socket: bot outages and its like do not work while this runs")
+				s.log.Warn().Err(err).Msg("no socket: bot outages --live and its like do not work while this runs")
 			}
 			return nil
 		})

@@ -28,7 +28,7 @@ func TestSlackEveryWord(t *testing.T) {
 		{"status", "Nothing is open"},
 		{"ready", "Ready for an outage?"},
 		{"history", "What happened"},
-		{"page", "There is no page here"},
+		{"page", "bot outages --live"},
 		{"history 12 Nov", "What happened on"},
 		{"restore", "Nothing is open"},
 		{"extend", "Nothing is open"},

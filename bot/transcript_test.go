@@ -357,6 +357,7 @@ func (s *stage) start() {
 			return nil
 		}
 	}
+	session.Org.Practice = !s.live
 	s.attach(&session)
 	open := session.open
 	if s.front != nil {

@@ -89,7 +89,7 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 	b.save.Op = "import/" + e.ID
 	err = s.store.Save(ctx, b.save)
 	if errors.Is(err, ErrConflict) {
-		return fmt.Errorf("somebody else took it back, or changed one of the settings, in the same moment; look with bot outages: %w", err)
+		return fmt.Errorf("somebody else took it back, or changed one of the settings, in the same moment; look with %s: %w", s.policy.command("outages"), err)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func (s *Service) Offline(ctx context.Context, e Event) card.Card {
 	if !ok || len(words.Words) > 0 && slices.Contains(aboutOpen(), strings.ToLower(words.Words[0])) {
 		c.Text = append(c.Text,
 			"What was there before stands in the outage's thread, in the messages “What was there before …”. It can be put back by hand from there.",
-			"Or by the command bot restore, from any shell, with these messages in a file (bot restore --help). Nothing that is on record is lost.")
+			"Or by the command "+s.policy.command("restore", "--capsule FILE")+", from any shell, with these messages in FILE (bot restore --help). Nothing that is on record is lost.")
 		return c
 	}
 	path, _ := s.tree.Find(s.tree.Start(), words.Words)

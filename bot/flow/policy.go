@@ -41,6 +41,7 @@ type Policy struct {
 	StatusPageURL    string            `yaml:"status_page_url" jsonschema_description:"Where people read the platform's status page."`
 	NotYet           config.Duration   `yaml:"not_yet" jsonschema_description:"After how long 'Not yet' asks again (default 15m)."`
 	AskThreadAfter   config.Duration   `yaml:"ask_thread_after" jsonschema_description:"After how long without an answer a question goes to the thread (default 10m)."`
+	Practice         bool              `yaml:"-"` // the company is one to practise on
 	EndUnconfirmedAt config.Duration   `yaml:"end_unconfirmed_after" jsonschema_description:"After how long without any answer a wait is ended as not confirmed (default 24h)."`
 
 	zone *time.Location // of Zone; nil until WithDefaults
@@ -421,6 +422,15 @@ func (r Route) on(platform string) Place {
 }
 
 // inside is the channel of the own organisation alone.
+// command is a command of the program as people type it: without --live it means a company to practise on.
+func (p Policy) command(name string, args ...string) string {
+	words := []string{"bot", name}
+	if !p.Practice {
+		words = append(words, "--live")
+	}
+	return strings.Join(append(words, args...), " ")
+}
+
 func (p Policy) inside(platform string) Place { return p.Inside.on(platform) }
 
 // IsOpen reports whether the team works at t. Without opening hours it always does.

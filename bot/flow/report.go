@@ -154,7 +154,7 @@ func reportCard(p Policy, o Outage, r change.Record, c Chain, said map[string]in
 	}
 	for _, st := range r.Steps {
 		if len(out.Facts) == card.MaxFacts-1 && len(r.Steps) > card.MaxFacts {
-			out.Facts = append(out.Facts, card.Fact{Name: fmt.Sprintf("and %d more: bot audit export --outage %s", len(r.Steps)-len(out.Facts), o.ID)})
+			out.Facts = append(out.Facts, card.Fact{Name: fmt.Sprintf("and %d more: %s", len(r.Steps)-len(out.Facts), p.command("audit export", "--outage", o.ID))})
 			break
 		}
 		out.Facts = append(out.Facts, card.Fact{Name: stepName(st), Note: strings.Join([]string{p.beforeWord(st), p.setWord(o, st), p.afterWord(st)}, " · ")})
@@ -183,7 +183,7 @@ func reportCard(p Policy, o Outage, r change.Record, c Chain, said map[string]in
 	if len(c.Problems) > 0 {
 		out.Tone, whole = card.Warning, "The record is NOT whole: "+card.Shorten(strings.Join(c.Problems, "; "), 500)+"."
 	}
-	out.Notes = append(out.Notes, whole+" bot audit verify checks all of them.")
+	out.Notes = append(out.Notes, whole+" "+p.command("audit verify")+" checks all of them.")
 	return out
 }
 

@@ -114,7 +114,7 @@ func (s *Service) sheetRow(st change.Step) SheetRow {
 func (s *Service) pageCard(ctx context.Context, open []Outage) card.Card {
 	switch {
 	case s.link == nil:
-		return card.Card{Title: "There is no page here", Text: []string{"It comes with PUBLIC_URL in the environment of the bot: whoever runs it knows. Where the bot runs, bot outages prints the same."}}
+		return card.Card{Title: "There is no page here", Text: []string{"It comes with PUBLIC_URL in the environment of the bot: whoever runs it knows. Where the bot runs, " + s.policy.command("outages") + " prints the same."}}
 	case len(open) == 0:
 		return card.Card{Tone: card.Done, Title: "Nothing is open, so there is no page", Text: []string{"During an outage this gives a link that works without any chat."}}
 	}
