@@ -450,7 +450,7 @@ func (s *Service) stepWalk(ctx context.Context, b *batch, t tree.Tree) error {
 				o.Routed = []Place{open.Home}
 			}
 		}
-		b.event.Desk.Outside = s.outside(ctx, o, b.event)
+		b.event.Desk.Outside, b.event.Desk.Unread = s.outside(ctx, o, b.event)
 	}
 	b.event.Desk.Asked = s.asked(ctx, b.walk.Value.Plan)
 	next, effects, err := StepWalk(s.policy, t, b.walk.Value, b.event)
@@ -578,7 +578,7 @@ func (s *Service) onOutage(ctx context.Context, b *batch, id string) error {
 // record in the same commit, and is told like any other progress.
 func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 	e.Desk.Named = s.named(ctx, e)
-	e.Desk.Outside = s.outside(ctx, b.outage.Value, e)
+	e.Desk.Outside, e.Desk.Unread = s.outside(ctx, b.outage.Value, e)
 	if _, ok := e.What.(Due); ok {
 		e.Desk.Gone = s.gone(ctx, b.outage.Value, b.record.Value)
 	}

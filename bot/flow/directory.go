@@ -15,8 +15,8 @@ type Directory interface {
 	// Account returns what is known of an account, by its id on the platform. An error means that it cannot be found
 	// out now: then nobody is let in on a guess.
 	Account(ctx context.Context, id string) (Account, error)
-	// Outside reports whether people of other organisations read a channel. What cannot be found out counts as yes.
-	Outside(ctx context.Context, channel string) bool
+	// Outside reports whether people of other organisations read a channel. An error means that it cannot be found out now.
+	Outside(ctx context.Context, channel string) (bool, error)
 }
 
 // Account is somebody as their chat platform knows them. The zero value may do nothing.
@@ -130,8 +130,9 @@ func (s *Service) deactivated(ctx context.Context, account string) bool {
 	return err == nil && !a.Member
 }
 
-// outside lists those of the places of an outage where people of other organisations read along, by lane.
-func (s *Service) outside(ctx context.Context, o Outage, e Event) map[string]bool {
+// outside lists, by lane, those of the places of an outage where people of other organisations read along. What cannot be
+// found out now counts as such a place, and is among the unread too.
+func (s *Service) outside(ctx context.Context, o Outage, e Event) (outside, unread map[string]bool) {
 	channel, places := o.Channel, slices.Concat([]Place{o.Home}, o.Routed)
 	if b, ok := e.What.(Begun); ok {
 		channel = b.Leaf.Channel
@@ -141,18 +142,22 @@ func (s *Service) outside(ctx context.Context, o Outage, e Event) map[string]boo
 		places = append(places, s.policy.routed(channel, platform)...)
 		places = append(places, s.policy.inside(platform), s.policy.Drills.on(platform))
 	}
-	out := map[string]bool{}
+	outside, unread = map[string]bool{}, map[string]bool{}
 	for _, p := range places {
 		d, ok := s.directories[p.Platform]
 		if !ok || p.Channel == "" {
 			continue
 		}
 		p.Person = ""
-		if _, done := out[p.Lane()]; !done {
-			out[p.Lane()] = d.Outside(ctx, p.Channel)
+		if _, done := outside[p.Lane()]; !done {
+			yes, err := d.Outside(ctx, p.Channel)
+			if err != nil {
+				zerolog.Ctx(ctx).Warn().Err(err).Str("channel", p.Channel).Msg("whether people of other organisations read a channel is not known; it is treated as if")
+			}
+			outside[p.Lane()], unread[p.Lane()] = yes || err != nil, err != nil
 		}
 	}
-	return out
+	return outside, unread
 }
 
 // named looks up those whom a press names, so that a decision finds people who are in no document.

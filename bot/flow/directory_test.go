@@ -19,6 +19,7 @@ import (
 type directory struct {
 	accounts map[string]flow.Account
 	shared   map[string]bool
+	unread   map[string]bool // channels of which it does not say who reads them
 	away     bool
 }
 
@@ -29,7 +30,12 @@ func (d *directory) Account(_ context.Context, id string) (flow.Account, error) 
 	return d.accounts[id], nil
 }
 
-func (d *directory) Outside(_ context.Context, channel string) bool { return d.shared[channel] }
+func (d *directory) Outside(_ context.Context, channel string) (bool, error) {
+	if d.unread[channel] {
+		return false, errors.New("no answer")
+	}
+	return d.shared[channel], nil
+}
 
 // with gives the night's bot a directory, and a policy in which the responders come from a group.
 func (n *night) with(d *directory, edit func(*flow.Policy)) {

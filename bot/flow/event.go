@@ -69,7 +69,8 @@ type Desk struct {
 	Guide   map[change.Key]change.Guide      // what people need for the guided steps of the outage
 	Pages   []Sight                          // the status pages, as they were read last
 	Gone    map[string]bool                  // people with a part in the outage who may not act here any more, by id; only for Due
-	Outside map[string]bool                  // places of the outage where people of other organisations read along, by lane
+	Outside map[string]bool                  // places of the outage where people of other organisations read along, or may, by lane
+	Unread  map[string]bool                  // those of them of which nobody can say now who reads there
 	Named   map[string]Person                // who is meant by the accounts that a press names
 	Said    map[change.Key]change.Word       // what people said of the settings that were read in a drill; only for who wants to keep the values
 	Asker   Person                           // who asked for a second person, as they are now; only for a walk where four eyes are wanted

@@ -15,7 +15,7 @@ func (l leavers) Account(_ context.Context, id string) (Account, error) {
 	return Account{Member: !l[id], Responder: !l[id] && id != "plain"}, nil
 }
 
-func (leavers) Outside(context.Context, string) bool { return false }
+func (leavers) Outside(context.Context, string) (bool, error) { return false, nil }
 
 // R65: whoever has a part in an outage is looked up: its owner, who holds clicks, and who makes a phone menu.
 func TestGone(t *testing.T) {

@@ -162,7 +162,7 @@ func StepOutage(p Policy, o Outage, r change.Record, e Event) (Outage, []Effect,
 		s.withHome()
 		return s.o, marked(s.out), nil
 	}
-	if o.ID != "" && e.Desk.Outside[o.Home.Lane()] { // before anything is said to its thread
+	if lane := o.Home.Lane(); o.ID != "" && e.Desk.Outside[lane] && !e.Desk.Unread[lane] { // before anything is said to its thread
 		s.moveOut()
 	}
 	switch what := e.What.(type) {
@@ -288,9 +288,17 @@ func (s *stepping) note(what, format string, args ...any) {
 	if by == "" {
 		by = "the bot"
 	}
-	line := Line{At: s.e.At, By: by, ID: s.e.By.ID, What: what, Text: fmt.Sprintf(format, args...)}
-	s.o.Timeline = append(slices.Clone(s.o.Timeline), line)
-	s.do(Audit{What: what, Data: map[string]string{"text": line.Text}})
+	s.line(Line{At: s.e.At, By: by, ID: s.e.By.ID, What: what, Text: fmt.Sprintf(format, args...)})
+}
+
+// notice is note for what the bot did by itself, whoever made the event.
+func (s *stepping) notice(what, format string, args ...any) {
+	s.line(Line{At: s.e.At, By: "the bot", What: what, Text: fmt.Sprintf(format, args...)})
+}
+
+func (s *stepping) line(l Line) {
+	s.o.Timeline = append(slices.Clone(s.o.Timeline), l)
+	s.do(Audit{What: l.What, Data: map[string]string{"text": l.Text}})
 	s.changed = true
 }
 
@@ -378,8 +386,8 @@ func (s *stepping) moveIn(begun Place) {
 		return
 	}
 	var ok bool
-	if s.o.Home, ok = s.policy.homeOf(s.o.Channel, begun, s.e.Desk.Outside); !ok {
-		s.o.Home = Place{Platform: begun.Platform, Person: s.o.Owner.Account}
+	if s.o.Home, ok = s.policy.homeOf(s.o.Channel, begun, s.e.Desk); !ok {
+		s.o.Home = s.owner()
 	}
 	s.o.Routed = nil
 	for _, platform := range append([]string{begun.Platform}, s.policy.Surfaces...) {
@@ -392,15 +400,19 @@ func (s *stepping) moveIn(begun Place) {
 }
 
 // homeOf is where all of an outage may be shown that somebody begins in a place. It reports false where people of other
-// organisations read along everywhere.
-func (p Policy) homeOf(channel string, begun Place, outside map[string]bool) (Place, bool) {
+// organisations read along everywhere. A channel of which nobody knows now who reads there is better than none: what goes
+// there waits until it is known, and a home for one person alone would stay one.
+func (p Policy) homeOf(channel string, begun Place, d Desk) (Place, bool) {
 	begun.In, begun.Person = "", ""
-	candidates := append(p.routed(channel, begun.Platform), p.inside(begun.Platform), begun)
-	i := slices.IndexFunc(candidates, func(p Place) bool { return p.Channel != "" && !outside[p.Lane()] })
-	if i < 0 {
-		return Place{}, false
+	ours := append(p.routed(channel, begun.Platform), p.inside(begun.Platform))
+	inside := func(p Place) bool { return p.Channel != "" && !d.Outside[p.Lane()] }
+	unread := func(p Place) bool { return p.Channel != "" && d.Unread[p.Lane()] }
+	for _, may := range []func(Place) bool{inside, unread} {
+		if i := slices.IndexFunc(ours, may); i >= 0 {
+			return ours[i], true
+		}
 	}
-	return candidates[i], true
+	return begun, inside(begun) || unread(begun)
 }
 
 // moveOut leaves a home that is shared with another organisation now. What is open is asked anew where it goes on.
@@ -408,7 +420,7 @@ func (s *stepping) moveOut() {
 	old := s.o.Home
 	s.moveIn(Place{Platform: old.Platform})
 	if s.o.Home != old {
-		s.changed = true
+		s.notice("moved", "people of other organisations may read %s; its home is %s now", s.placeWord(old), s.placeWord(s.o.Home))
 		s.o.Told.Asked, s.o.Told.Unnamed, s.o.Told.Which = nil, "", ""
 		s.o.IVRs = slices.Clone(s.o.IVRs)
 		for i := range s.o.IVRs {

@@ -107,7 +107,7 @@ func (s *walking) secondPlaces() []Place {
 			return []Place{p}
 		}
 	}
-	if p, ok := s.policy.homeOf(s.node().Channel, s.w.Place, s.e.Desk.Outside); ok {
+	if p, ok := s.policy.homeOf(s.node().Channel, s.w.Place, s.e.Desk); ok {
 		return []Place{p}
 	}
 	var out []Place

@@ -103,7 +103,7 @@ func (s *Slack) send(ctx context.Context, p flow.Post, to handlers.Target) (stri
 	case p.Place.Person != "":
 		return s.whisper(ctx, p, to)
 	}
-	outside, err := s.directory.outside(ctx, p.Place.Channel)
+	outside, err := s.directory.Outside(ctx, p.Place.Channel)
 	if err != nil {
 		return "", fmt.Errorf("whether the channel is shared outside: %w: %w", err, handlers.Later{After: failedFor, Away: true})
 	}

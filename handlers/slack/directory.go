@@ -83,19 +83,10 @@ func (d *directory) user(ctx context.Context, id string) (slackgo.User, error) {
 	return u, err
 }
 
-// Outside reports whether people of other organisations read a channel, or whether that is not known.
-func (d *directory) Outside(ctx context.Context, channel string) bool {
-	shared, err := d.outside(ctx, channel)
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", channel).Msg("whether a channel is shared outside is not known; it is treated as if")
-	}
-	return shared || err != nil
-}
-
-// outside is Outside where there is time: an error means that Slack may say it later. A channel that Slack tells the bot
-// nothing about counts as shared. What Slack said within the hour counts while it does not answer: it tells the bot when
-// a channel is shared, and an outage does not leave its home for one answer that did not come.
-func (d *directory) outside(ctx context.Context, channel string) (bool, error) {
+// Outside reports whether people of other organisations read a channel. An error means that Slack may say it later. A
+// channel that Slack tells the bot nothing about counts as shared. What Slack said within the hour counts while it does
+// not answer: it tells the bot when a channel is shared.
+func (d *directory) Outside(ctx context.Context, channel string) (bool, error) {
 	if isDirect(channel) {
 		return false, nil
 	}

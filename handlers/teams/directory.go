@@ -104,19 +104,18 @@ type readers struct {
 // errNoWord means that Teams will not say who reads a conversation, however often it is asked.
 var errNoWord = errors.New("Teams does not say who reads there")
 
-// Outside reports whether people of other organisations read a conversation: a channel is shared, or has guests. What
-// cannot be found out counts as yes.
-func (d *directory) Outside(ctx context.Context, id string) bool {
+// Outside reports whether people of other organisations read a conversation: a channel is shared, or has guests. Where
+// the bot is not any more counts as one: nothing can be done there.
+func (d *directory) Outside(ctx context.Context, id string) (bool, error) {
 	outside, err := d.whoReads(ctx, id)
-	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("channel", id).Msg("whether people of other organisations read a channel is not known; it is treated as if")
+	if never(err) {
+		return true, nil
 	}
-	return outside || err != nil
+	return outside, err
 }
 
-// whoReads is Outside where there is time: an error means that Teams may say it later. What it said within the hour
-// counts while it does not answer: it tells the bot when somebody comes, and an outage does not leave its home for one
-// answer that did not come.
+// whoReads asks who reads a conversation: an error means that Teams may say it later. What it said within the hour counts
+// while it does not answer: it tells the bot when somebody comes.
 func (d *directory) whoReads(ctx context.Context, id string) (outside bool, err error) {
 	read, err := d.outside.get(ctx, d.now(), id, func(ctx context.Context) (readers, error) { return d.readers(ctx, id) })
 	switch last, ok := d.outside.since(id, d.now().Add(-sharedFor)); {

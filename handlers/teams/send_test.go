@@ -365,8 +365,8 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("Account = %+v, %v, want %+v", a, err, want)
 	}
 	n.says("ana", "general", "@Switchback hi") // so its team is known
-	if d.Outside(t.Context(), support) {
-		t.Error("a channel of the own people is outside")
+	if outside, err := d.Outside(t.Context(), support); outside || err != nil {
+		t.Errorf("Outside = %t, %v for a channel of the own people", outside, err)
 	}
 	for name, set := range map[string]func(*teamstest.Group){
 		"a guest":   func(g *teamstest.Group) { g.Members = append(g.Members, gus.ID) },
@@ -377,8 +377,8 @@ func TestDirectory(t *testing.T) {
 		was, _ := n.Group("support")
 		n.SetGroup("support", set)
 		c.move(10 * time.Minute)
-		if !d.Outside(t.Context(), support) {
-			t.Errorf("%s: it is not outside", name)
+		if outside, err := d.Outside(t.Context(), support); !outside || err != nil {
+			t.Errorf("%s: Outside = %t, %v", name, outside, err)
 		}
 		n.SetGroup("support", func(g *teamstest.Group) { *g = was })
 	}
@@ -431,27 +431,27 @@ func TestNobodyKnowsWhoReads(t *testing.T) {
 		n.Fail(f)
 	}
 	away(teamstest.Fault{Status: 503}) // before the first word
-	if !d.Outside(t.Context(), support) {
-		t.Error("what was never known is not outside")
+	if outside, err := d.Outside(t.Context(), support); err == nil {
+		t.Errorf("what was never known is known: Outside = %t", outside)
 	}
 	sends("")
 	c.move(time.Minute)
-	if d.Outside(t.Context(), support) {
-		t.Error("Teams answers, and the channel is outside")
+	if outside, err := d.Outside(t.Context(), support); outside || err != nil {
+		t.Errorf("Teams answers, and Outside = %t, %v", outside, err)
 	}
 	sends("Web shop: 08:00 → Closed")
 	for _, f := range []teamstest.Fault{{Status: 500}, {Status: 429, After: 30}, {Status: 504}} {
 		c.move(10 * time.Minute)
 		away(f)
-		if d.Outside(t.Context(), support) {
-			t.Errorf("%+v: the channel is outside", f)
+		if outside, err := d.Outside(t.Context(), support); outside || err != nil {
+			t.Errorf("%+v: Outside = %t, %v", f, outside, err)
 		}
 		sends("Web shop: 08:00 → Closed")
 	}
 	c.move(31 * time.Minute)
 	away(teamstest.Fault{Status: 503})
-	if !d.Outside(t.Context(), support) {
-		t.Error("the last word counts for more than an hour")
+	if outside, err := d.Outside(t.Context(), support); err == nil {
+		t.Errorf("the last word counts for more than an hour: Outside = %t", outside)
 	}
 	sends("")
 	// Somebody came, says Teams, and then nothing more: the last word is none.
@@ -463,8 +463,8 @@ func TestNobodyKnowsWhoReads(t *testing.T) {
 	// The bot was removed: that is no silence.
 	c.move(10 * time.Minute)
 	n.SetGroup("support", func(g *teamstest.Group) { g.Bot = false })
-	if !d.Outside(t.Context(), support) {
-		t.Error("the last word counts where the bot was removed")
+	if outside, err := d.Outside(t.Context(), support); !outside || err != nil {
+		t.Errorf("Outside = %t, %v where the bot was removed", outside, err)
 	}
 	if _, err := n.teams.Send(t.Context(), inChannel("home", "Closed"), target("")); !errors.Is(err, handlers.ErrGone) {
 		t.Errorf("Send = %v, want gone", err)

@@ -1,0 +1,80 @@
+package flow
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"switchback/bot/change"
+)
+
+// Where an outage goes on when its home is shared, or when nobody knows now whether it is.
+func TestMoveOut(t *testing.T) {
+	support, inside := Place{Platform: "slack", Channel: "C1"}, Place{Platform: "slack", Channel: "C2"}
+	pat := Place{Platform: "teams", Person: "teams:pat"} // took it over there
+	yes := map[string]bool{support.Lane(): true, inside.Lane(): true}
+	for name, tt := range map[string]struct {
+		outside, unread map[string]bool
+		want            Place
+		line            string
+	}{
+		"shared":                            {map[string]bool{support.Lane(): true}, nil, inside, "people of other organisations may read #C1 (Slack); its home is #C2 (Slack) now"},
+		"shared, and of the other unknown":  {yes, map[string]bool{inside.Lane(): true}, inside, "people of other organisations may read #C1 (Slack); its home is #C2 (Slack) now"},
+		"shared, as the other is":           {yes, nil, pat, "people of other organisations may read #C1 (Slack); its home is @pat (Teams) now"},
+		"not known now":                     {map[string]bool{support.Lane(): true}, map[string]bool{support.Lane(): true}, support, ""},
+		"not known now, as is of the other": {yes, yes, support, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := Policy{Channels: []Route{{Slack: "C1"}}, Inside: Route{Slack: "C2"}, Surfaces: []string{"slack", "teams"}}
+			o := Outage{ID: "chat-1", Channel: "chat", Home: support, Owner: Person{ID: "pat", Account: "teams:pat"}}
+			by := Person{ID: "sam", Name: "@sam", Responder: true}
+			got, _, err := StepOutage(p, o, change.Record{}, Event{
+				ID: "1", At: time.Unix(0, 0), By: by, What: Press{Action: Action{Verb: "look", Outage: o.ID}}, Desk: Desk{Outside: tt.outside, Unread: tt.unread},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got.Home); diff != "" {
+				t.Errorf("its home (-want +got):\n%s", diff)
+			}
+			var line Line
+			for _, l := range got.Timeline {
+				line = l
+			}
+			plain := strings.NewReplacer("\x02", "", "\x03", "")
+			if line.Text = plain.Replace(line.Text); line.Text != tt.line || tt.line != "" && line.By != "the bot" {
+				t.Errorf("its timeline ends with %+v, want %q", line, tt.line)
+			}
+		})
+	}
+}
+
+// Who begins an outage while nobody knows who reads its channel does not keep it to themself.
+func TestHomeOf(t *testing.T) {
+	support, inside, direct := Place{Platform: "slack", Channel: "C1"}, Place{Platform: "slack", Channel: "C2"}, Place{Platform: "slack", Channel: "D1"}
+	lane := func(all ...Place) map[string]bool {
+		out := map[string]bool{}
+		for _, p := range all {
+			out[p.Lane()] = true
+		}
+		return out
+	}
+	for name, tt := range map[string]struct {
+		desk Desk
+		want Place
+		ok   bool
+	}{
+		"all is known":               {Desk{}, support, true},
+		"one is known":               {Desk{Outside: lane(support), Unread: lane(support)}, inside, true},
+		"nothing is known":           {Desk{Outside: lane(support, inside), Unread: lane(support, inside)}, support, true},
+		"both are shared":            {Desk{Outside: lane(support, inside)}, direct, true},
+		"people read along all over": {Desk{Outside: lane(support, inside, direct)}, direct, false},
+	} {
+		p := Policy{Channels: []Route{{Slack: "C1"}}, Inside: Route{Slack: "C2"}, Surfaces: []string{"slack", "teams"}}
+		if got, ok := p.homeOf("chat", direct, tt.desk); got != tt.want || ok != tt.ok {
+			t.Errorf("%s: homeOf = %+v, %t, want %+v, %t", name, got, ok, tt.want, tt.ok)
+		}
+	}
+}
