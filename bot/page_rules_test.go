@@ -86,6 +86,17 @@ func pageRules() []rule {
 			nil,
 		},
 		{
+			"R36 reopened: who had restored before the page said that it was over is asked again, too", paged + "> /page open | Chat is down | major | Ouch. | Chat=major_outage\n~ 5m\n" + chatOff + "> /outage restore\n> 1\n> 1\n> /page say | 1 | resolved | Fixed.\n~ 2m\n> /page say | 1 | investigating | It is back. | Chat=major_outage\n~ 5m\n",
+			[]string{"Gladly's page reports it again: Chat is down", "Is it down again for you?", "Begin again"},
+			nil,
+		},
+		{
+			"R36 where what still claims the branch is not ours, the end before it asks",
+			paged + "> /page open | Chat is late | major | A. | Chat=degraded_performance\n~ 5m\n" + chatOff + "> /page open | Chat is down | major | B. | Chat=major_outage\n~ 2m\n> /page say | 1 | resolved | Fixed.\n~ 2m\n> @sam 8.1\n",
+			[]string{"I ask when that is over too.", "Not ours, says @sam", "Does it work for you? Restore chat?"},
+			nil,
+		},
+		{
 			"R37 what the page says stands on the card, with the start of the incident as since when", paged + open + "> 1.1\n> 2\n",
 			[]string{"What happens to calls?", "Affecting customers since: Mon 23 Nov 17:00", "Gladly's page: “Calls fail” since 17:00, investigating (read"},
 			nil,

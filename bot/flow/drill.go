@@ -247,14 +247,13 @@ func (s *stepping) keepWords(read []change.Step) {
 		}
 		s.do(Know{realKey(st.Key), w})
 	}
-	kept := len(read) - len(newer)
-	if kept > 0 {
+	if len(newer) < len(read) {
 		s.o.Told.Kept = "Kept as known values, says " + s.e.By.Name + " " + card.Clock(s.e.At) + "."
 	}
 	if len(newer) > 0 {
 		s.o.Told.Kept = strings.TrimSpace(s.o.Told.Kept + " Not kept, because of a newer word: " + card.Shorten(list(newer), 500) + ".")
 	}
-	s.note("kept", "%s kept as known values, says %s", counted(make([]string, kept), "values"), s.e.By.Name)
+	s.note("kept", "%s", s.o.Told.Kept)
 }
 
 // effects remembers when customers noticed first, and when all that was confirmed had its effect.

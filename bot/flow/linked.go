@@ -28,6 +28,7 @@ type Link struct {
 	Ended   time.Time `json:"ended,omitzero"`
 	Gone    bool      `json:"gone,omitzero"`     // the page took it down
 	Asked   string    `json:"asked,omitzero"`    // the message that asks whether it works again; "" none is open
+	Later   bool      `json:"later,omitzero"`    // its end is asked about when the others are over too
 	NotOurs string    `json:"not_ours,omitzero"` // who said so
 }
 
@@ -115,8 +116,9 @@ func (s *stepping) pageSaid(p PageSaid) {
 	s.changed = true
 	switch {
 	case was.IsZero() && !l.Ended.IsZero() && s.o.Ended == nil:
+		s.note("page", "%s: %s", saysOver(l), l.Name)
 		s.pageEnded(i)
-	case !was.IsZero() && l.Ended.IsZero():
+	case l.Ended.IsZero() && (!was.IsZero() || s.o.Ended != nil && slices.Contains(p.Kinds, incident.Reopened)): // who was first to end it never heard the page's end
 		s.pageAgain(i)
 	}
 }
@@ -147,9 +149,13 @@ func saysOver(l Link) string {
 
 // pageEnded asks whether it works again, once no other incident claims the branch. It changes nothing.
 func (s *stepping) pageEnded(i int) {
+	s.o.Links = slices.Clone(s.o.Links)
+	for j := range s.o.Links {
+		s.o.Links[j].Later = false // one question is enough for all
+	}
 	l := s.o.Links[i]
-	s.note("page", "%s: %s", saysOver(l), l.Name)
 	if others := s.claims(l.key()); len(others) > 0 {
+		s.o.Links[i].Later = true
 		s.post("over/"+l.key()+"/"+strconv.Itoa(l.N), s.thread(), card.Card{
 			Title: card.Shorten(saysOver(l)+": "+l.Name, card.MaxTitle), Text: []string{"The page still reports for " + branchName(s.o.Channel) + ": " + list(others) + ". I ask when that is over too."},
 		})
@@ -192,6 +198,7 @@ func (s *stepping) askNow(l Link) {
 	if s.policy.IsOpen(s.e.At) {
 		s.o.Asking.Next = s.e.At
 		s.question()
+		s.do(Remind{silentTimer, s.unconfirmedAt()}) // where the question was open already, too
 		return
 	}
 	s.o.Asking.Next = s.policy.NextOpen(s.e.At)
@@ -278,6 +285,9 @@ func (s *stepping) notOurs(key string) {
 		Title: card.Shorten(possessive(l.Whose)+" page: "+l.Name, card.MaxTitle), Text: []string{"Not ours, says " + s.e.By.Name + " " + card.Clock(s.e.At) + ". It is not linked to this outage any more."},
 	})
 	s.do(Point{l.Page, l.ID})
+	if i := slices.IndexFunc(s.o.Links, func(l Link) bool { return l.Later && !l.Ended.IsZero() && l.NotOurs == "" }); i >= 0 && s.o.Ended == nil {
+		s.pageEnded(i)
+	}
 }
 
 // stillDown starts the clock again after the page said that it is over.

@@ -389,3 +389,41 @@ func TestTheClicksWentToSomebodyElse(t *testing.T) {
 		n.shows("This is being worked on already")
 	})
 }
+
+// Contract 3: two people open the card of the same wait, and both accept it. There is one outage; the second one is shown it.
+func TestAWaitThatSomebodyElseAccepted(t *testing.T) {
+	in(t, func(n *night) {
+		n.types("ana", "sms reply")
+		anas := n.button("We wait")
+		n.types("sam", "sms reply")
+		for _, c := range n.screen.cards {
+			for _, b := range c.Buttons {
+				if a, err := flow.DecodeAction(b.Action); err == nil && a.Verb == anas.Verb && a.Walk != anas.Walk {
+					n.presses("sam", a, nil)
+				}
+			}
+		}
+		n.presses("ana", anas, nil)
+		n.shows("This is being worked on already")
+		if open, err := n.file.List(t.Context(), "open:"); err != nil || len(open) != 1 {
+			t.Errorf("%d outages are open (%v), want one", len(open), err)
+		}
+	})
+}
+
+// R30: whether people can log in says whether others may be sent to click; also where an outage became that one, or
+// another one.
+func TestAnOutageThatTurnsIntoALogin(t *testing.T) {
+	at := time.Date(2026, 11, 25, 10, 11, 0, 0, time.UTC)
+	for from, want := range map[string]bool{"sms": true, "login": false} {
+		_, out, err := flow.StepOutage(policy().WithDefaults(), flow.Outage{ID: "sms-1", Channel: from, Leaf: tree.Node{ID: "sms-out", Kind: tree.Wait, Channel: from}}, change.Record{}, flow.Event{
+			ID: "e1", At: at, What: flow.Begun{Walk: flow.Walk{Outage: "sms-1"}, Leaf: tree.Node{ID: "login", Kind: tree.Wait, Channel: "login", Again: &tree.Again{}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if nudged := slices.Contains(out, flow.Effect(flow.Nudge{})); nudged != want {
+			t.Errorf("from %s to login: the others look again %v, want %v", from, nudged, want)
+		}
+	}
+}
