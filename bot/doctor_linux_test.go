@@ -38,7 +38,9 @@ func (m *memory) replica() string {
 	if err := c.Do(m.t.Context(), "replicaof", "127.0.0.1", m.admin.Options().Addr[len("127.0.0.1:"):]).Err(); err != nil {
 		m.t.Fatal(err)
 	}
-	m.do("wait", 1, 20_000) // till it follows
+	if n, err := m.admin.Do(m.t.Context(), "wait", 1, 20_000).Int(); err != nil || n != 1 {
+		m.t.Fatalf("the replica does not follow: %d, %v", n, err)
+	}
 	return r.Addr
 }
 
@@ -69,7 +71,7 @@ func TestDoctorOfRedis(t *testing.T) {
 				m.do("acl", "setuser", "bot", "on", ">"+password, "~*", "-@all", "+@read", "+@connection", "+eval", "+evalsha", "+info", "+time", "+config|get")
 				m.use("bot:" + password + "@" + m.server.Addr)
 			},
-			"store", "does not allow its user to write: give it the rights", handlers.Fail, "do that", func(m *memory) { m.do("acl", "setuser", "bot", "+@write") },
+			"store", "does not allow its user this command: give it the rights", handlers.Fail, "do that", func(m *memory) { m.do("acl", "setuser", "bot", "+@write") },
 		},
 		"too few replicas to write": {
 			func(m *memory) { m.do("config", "set", "min-replicas-to-write", "1") }, "store", "too few replicas", handlers.Fail, "do that",

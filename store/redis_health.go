@@ -65,7 +65,8 @@ func (r *Redis) remember(h *Health) {
 }
 
 // examine returns what the server said of itself within the last minute: the fields of INFO, appendfsync where CONFIG is
-// allowed, and in refuses why it would not write. Nothing else is there where INFO is not allowed.
+// allowed, and in refuses why it would not write. Nothing else is there where INFO is not allowed. What may be over in a
+// moment is asked for anew each time.
 func (r *Redis) examine(ctx context.Context) (map[string]string, error) {
 	r.mu.Lock()
 	info, examined := r.info, r.examined
@@ -89,6 +90,10 @@ func (r *Redis) examine(ctx context.Context) (map[string]string, error) {
 		if err := text.Err(); err != nil && !redis.IsPermissionError(err) {
 			return err
 		}
+		err := write.Err()
+		if _, answered := errors.AsType[redis.Error](err); !answered || redis.HasErrorPrefix(err, "MOVED") || redis.HasErrorPrefix(err, "ASK") {
+			return err // where it is another server that has the keys, this one's word means nothing
+		}
 		return nil
 	})
 	if err != nil {
@@ -98,33 +103,20 @@ func (r *Redis) examine(ctx context.Context) (map[string]string, error) {
 	if how, ok := fsync.Val()["appendfsync"]; ok {
 		info["appendfsync"] = how
 	}
-	info["refuses"] = refusal(write.Err())
+	if err := write.Err(); err != nil && info["loading"] != "1" {
+		info["refuses"] = explainRedis(err).Error()
+	}
 	if replicas(info) > 0 {
 		// From now on one must confirm each commit, also if all seem to be gone: that is how a primary looks that was
 		// cut off, whose commits are lost when the others elect a new one.
 		r.replicated.Store(true)
 	}
-	if info["loading"] != "1" { // which is over in a moment
+	if info["loading"] != "1" && info["refuses"] == "" {
 		r.mu.Lock()
 		r.info, r.examined = info, start
 		r.mu.Unlock()
 	}
 	return info, nil
-}
-
-// refusal says why a server that answers would not write, and what to do, where that is known; READONLY and OOM are in
-// INFO. It is empty where it would.
-func refusal(err error) string {
-	for prefix, text := range map[string]string{
-		"NOPERM":     "redis does not allow its user to write: give it the rights that store/redis.go lists",
-		"NOREPLICAS": "redis has too few replicas to write (min-replicas-to-write): see why they are gone",
-		"MISCONF":    "redis writes nothing, for it cannot save what it has: look at its disk",
-	} {
-		if redis.HasErrorPrefix(err, prefix) {
-			return text
-		}
-	}
-	return ""
 }
 
 func parseInfo(text string) map[string]string {
@@ -166,9 +158,6 @@ func judge(info map[string]string, operator, replicated bool) (changes bool, war
 	if info["role"] == "slave" {
 		refuse("redis is a read-only replica: give the address of its primary")
 	}
-	if why := info["refuses"]; why != "" {
-		refuse("%s", why)
-	}
 	switch policy := info["maxmemory_policy"]; {
 	case strings.HasPrefix(policy, "allkeys-"):
 		refuse("redis throws any data away when its memory is full (maxmemory-policy is %s): set it to noeviction", policy)
@@ -205,6 +194,9 @@ func judge(info map[string]string, operator, replicated bool) (changes bool, war
 	case full >= 80:
 		warn("the memory of redis is nearly full (%d %%): raise maxmemory", full)
 	}
+	if why := info["refuses"]; why != "" && changes { // else it was said already, with what to do
+		refuse("%s", why)
+	}
 	return changes, warnings, answered
 }
 
@@ -215,13 +207,13 @@ func explainRedis(err error) error {
 		{"LOADING", "redis is still loading its data"},
 		{"OOM", "the memory of redis is full"},
 		{"MISCONF", "redis cannot write to its disk"},
-		{"NOREPLICAS", "redis has too few replicas to write"},
+		{"NOREPLICAS", "redis has too few replicas to write (min-replicas-to-write)"},
 		{"MASTERDOWN", "redis is a replica that has lost its primary"},
 		{"CLUSTERDOWN", "the redis cluster is down"},
 		{"MOVED", "the redis cluster has moved the data; try again"},
 		{"WRONGPASS", "redis does not know this user and password"},
 		{"NOAUTH", "redis wants a password"},
-		{"NOPERM", "redis does not allow its user this command"},
+		{"NOPERM", "redis does not allow its user this command: give it the rights that store/redis.go lists"},
 	} {
 		if redis.HasErrorPrefix(err, known.prefix) {
 			return fmt.Errorf("%s: %w", known.text, err)

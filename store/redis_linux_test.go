@@ -382,9 +382,14 @@ func TestRedisHealth(t *testing.T) {
 		t.Errorf("Commit without the replicas that the server wants = %v", err)
 	}
 	wantChanges(t, r, false, "too few replicas", "the last commit failed")
+	r2 := open("")
+	wantChanges(t, r2, false, "too few replicas")
 	set("min-replicas-to-write", "0")
+	wantChanges(t, r2, true) // at once
 	mustCommit(t, r, store.Commit{})
 	wantChanges(t, r, true)
+	s.do(t, "set", "{switchback:bot}:keys", "something else")
+	wantChanges(t, open(""), false, "WRONGTYPE") // whatever it is that keeps a server from writing
 }
 
 // TestRedisFull fills the memory. Changes are refused, and what a restore commits is still taken.
