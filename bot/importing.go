@@ -193,6 +193,9 @@ func (b *bench) take(ctx context.Context, out io.Writer, text string) (string, e
 	switch {
 	case here.Lineage != from.Lineage:
 		fmt.Fprintln(out, "It was written by another store than the one in this folder.")
+		if here.Kind == "redis" {
+			fmt.Fprintln(out, "A bot that knew the other one ends by itself: start it again.")
+		}
 	case here.Counter < from.Counter:
 		fmt.Fprintf(out, "Careful: this store has forgotten something. It is at commit %d, and was at %d when the text was written.\n", here.Counter, from.Counter)
 	}

@@ -368,7 +368,10 @@ func (s *server) teamsRoutes() http.Handler {
 }
 
 func (s *server) ready(ctx context.Context) error {
-	_, err := s.store.Health(ctx)
+	h, err := s.store.Health(ctx)
+	if err == nil && h.Lost {
+		return errors.New(strings.Join(h.Warnings, "; "))
+	}
 	return err
 }
 

@@ -118,14 +118,19 @@ func (w *Worker) bell() chan struct{} {
 	return w.rung
 }
 
-// Run carries out what is due until ctx ends, several things at once, but of one lane one message. Then it takes nothing new, and finishes what is in hand; what takes longer than 15 s is left to
-// whoever runs next, and reported as an error. A store that does not answer is asked again, ever more seldom.
+// Run carries out what is due until ctx ends, several things at once, but of one lane one message. Then it takes nothing
+// new, and finishes what is in hand; what takes longer than 15 s is left to whoever runs next, and reported as an error.
+// A store that does not answer is asked again, ever more seldom; where it has lost what it had, Run ends with
+// flow.ErrLost, for it would never answer this process again.
 func (w *Worker) Run(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	hands := cmp.Or(w.Hands, defaultHands)
 	var busy atomic.Int64
 	var jobs sync.WaitGroup
+	var lost error
 	wait, away := time.Duration(0), awayFirst
 	for w.pause(ctx, wait) {
 		free := min(hands-int(busy.Load()), claimMost)
@@ -134,6 +139,11 @@ func (w *Worker) Run(ctx context.Context) error {
 			continue
 		}
 		claims, err := w.Timers.Claim(work, w.lease(), free)
+		if errors.Is(err, flow.ErrLost) {
+			lost = err
+			end()
+			continue
+		}
 		if err != nil {
 			zerolog.Ctx(ctx).Warn().Err(err).Dur("again_in", away).Msg("the store does not say what is due")
 			wait, away = away, min(2*away, awayMost)
@@ -156,10 +166,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	late := time.AfterFunc(drainMost, cut)
 	defer late.Stop()
 	jobs.Wait()
-	if work.Err() != nil {
+	if lost == nil && work.Err() != nil {
 		return ErrCut
 	}
-	return nil
+	return lost
 }
 
 // pause waits, at most until the bell rings. It reports false when ctx has ended.

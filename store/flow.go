@@ -390,7 +390,7 @@ func (f Flow) Claim(ctx context.Context, lease time.Duration, n int) ([]flow.Cla
 	for i, c := range claims {
 		out[i] = flow.Claim{ID: c.ID, At: c.At, Token: c.Token, Leased: now, For: lease}
 	}
-	return out, err
+	return out, inFlow(err)
 }
 
 // Healthy reports whether changes may be made. Where they may, its words are what somebody answers for.
@@ -450,6 +450,8 @@ func inFlow(err error) error {
 		return flow.ErrFenced
 	case errors.Is(err, ErrInvalid):
 		return fmt.Errorf("%w: %w", flow.ErrInvalid, err)
+	case errors.Is(err, ErrStateLost):
+		return fmt.Errorf("%w: %w", flow.ErrLost, err)
 	}
 	return err
 }

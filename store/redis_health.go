@@ -41,7 +41,7 @@ func (r *Redis) Health(ctx context.Context) (Health, error) {
 	}
 	h.Lineage, h.Counter = s.lineage, s.counter
 	if err := r.trust(s, seen); err != nil {
-		h.Changes, h.Warnings = false, append(h.Warnings, err.Error())
+		h.Changes, h.Warnings, h.Lost = false, append(h.Warnings, err.Error()), errors.Is(err, ErrStateLost)
 	}
 	r.remember(&h)
 	return h, nil

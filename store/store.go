@@ -124,6 +124,8 @@ type Health struct {
 	// Changes is false where a baseline might be lost, so that no change may be made. Warnings say why.
 	Changes  bool
 	Warnings []string
+	// Lost is true where the store is not the one that it was, or was set back: this process works with it no more.
+	Lost bool
 	// Answered are those of the warnings for which changes would be refused if nobody answered for them.
 	Answered []string
 }

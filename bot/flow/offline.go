@@ -26,11 +26,19 @@ func (s *Service) Offline(ctx context.Context, e Event) card.Card {
 		Tone: card.Trouble, Title: "I cannot remember for you right now, so I change nothing",
 		Text: []string{"What you typed or pressed was not taken in. Try again in a minute. Meanwhile, by hand:"},
 	}
+	lost := s.lost.Load()
+	if lost {
+		c.Text[0] = "My store has lost what it knew, so what you typed or pressed was not taken in. I begin anew: try again in a minute. " +
+			"What was open I may not know then: an engineer brings it back with " + s.policy.command("import", "FILE") + ". Meanwhile, by hand:"
+	}
 	words, ok := e.What.(Command)
 	if !ok || len(words.Words) > 0 && slices.Contains(aboutOpen(), strings.ToLower(words.Words[0])) {
 		c.Text = append(c.Text,
 			"What was there before stands in the outage's thread, in the messages “What was there before …”. It can be put back by hand from there.",
-			"Or by the command "+s.policy.command("restore", "--capsule FILE")+", from any shell, with these messages in FILE (bot restore --help). Nothing that is on record is lost.")
+			"Or by the command "+s.policy.command("restore", "--capsule FILE")+", from any shell, with these messages in FILE (bot restore --help).")
+		if !lost {
+			c.Text[2] += " Nothing that is on record is lost."
+		}
 		return c
 	}
 	path, _ := s.tree.Find(s.tree.Start(), words.Words)

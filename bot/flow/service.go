@@ -55,6 +55,7 @@ type Service struct {
 type memory struct {
 	running sync.WaitGroup
 	offline waiting                  // who was given the way by hand
+	lost    atomic.Bool              // the store has forgotten what it had
 	old     sync.Map                 // playbook version → tree.Tree, for walks begun before it was edited
 	open    atomic.Pointer[[]string] // the outages that were open when somebody looked last
 	kept    atomic.Bool              // the playbook's bytes are in the store
@@ -114,6 +115,9 @@ func (s *Service) Accept(ctx context.Context, e Event) (<-chan Reply, error) {
 		return done, nil
 	}
 	if err != nil {
+		if errors.Is(err, ErrLost) {
+			s.lost.Store(true)
+		}
 		return nil, fmt.Errorf("take in %s: %w", e.ID, err)
 	}
 	ctx = context.WithoutCancel(ctx)

@@ -25,6 +25,8 @@ var (
 	ErrInvalid = errors.New("cannot be saved")
 	// ErrFenced means that the work belongs to somebody else now, and nothing was saved.
 	ErrFenced = errors.New("the work belongs to somebody else now")
+	// ErrLost means that the store has forgotten what it had saved: this process works with it no more, a new one does.
+	ErrLost = errors.New("the store is not the one that this process knew")
 )
 
 // Doc is a stored value with the version that a save checks. Version 0 means that there is none.
