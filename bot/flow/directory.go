@@ -1,9 +1,11 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -15,9 +17,14 @@ type Directory interface {
 	// Account returns what is known of an account, by its id on the platform. An error means that it cannot be found
 	// out now: then nobody is let in on a guess.
 	Account(ctx context.Context, id string) (Account, error)
+	// Groups reports whether groups of the platform make responders.
+	Groups() bool
 	// Outside reports whether people of other organisations read a channel. An error means that it cannot be found out now.
 	Outside(ctx context.Context, channel string) (bool, error)
 }
+
+// elsewhereFor is how long the other chat platforms have to say what a person may do: somebody waits.
+const elsewhereFor = 2 * time.Second
 
 // Account is somebody as their chat platform knows them. The zero value may do nothing.
 type Account struct {
@@ -61,6 +68,37 @@ func (s *Service) who(ctx context.Context, claimed Person) Person {
 	p.Member = a.Member
 	p.Responder = a.Member && (p.Responder || a.Responder)
 	p.Restorer, p.Unknown = a.Member && a.Restorer, a.Unknown
+	if named && p.Member && !p.Responder {
+		return s.byOtherAccounts(ctx, p)
+	}
+	return p
+}
+
+// byOtherAccounts adds what one of the people may do by the groups of other platforms: rights are the person's, not the
+// account's. Only a full member has them, here and there.
+func (s *Service) byOtherAccounts(ctx context.Context, p Person) Person {
+	ctx, cancel := context.WithTimeout(ctx, elsewhereFor)
+	defer cancel()
+	here, _, _ := strings.Cut(p.Account, ":")
+	for _, account := range s.policy.accounts(p.ID) {
+		platform, id, _ := strings.Cut(account, ":")
+		d, ok := s.directories[platform]
+		if !ok || platform == here || !d.Groups() {
+			continue
+		}
+		a, err := d.Account(ctx, id)
+		if err != nil {
+			zerolog.Ctx(ctx).Warn().Err(err).Str("account", account).Msg("a person cannot be looked up")
+			p.Unknown = "people cannot be looked up right now"
+			continue
+		}
+		if a.Member {
+			p.Responder, p.Restorer, p.Unknown = p.Responder || a.Responder, p.Restorer || a.Restorer, cmp.Or(p.Unknown, a.Unknown)
+		}
+	}
+	if p.Responder {
+		p.Unknown = ""
+	}
 	return p
 }
 

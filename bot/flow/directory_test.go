@@ -30,6 +30,8 @@ func (d *directory) Account(_ context.Context, id string) (flow.Account, error) 
 	return d.accounts[id], nil
 }
 
+func (*directory) Groups() bool { return true }
+
 func (d *directory) Outside(_ context.Context, channel string) (bool, error) {
 	if d.unread[channel] {
 		return false, errors.New("no answer")

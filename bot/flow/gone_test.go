@@ -15,6 +15,8 @@ func (l leavers) Account(_ context.Context, id string) (Account, error) {
 	return Account{Member: !l[id], Responder: !l[id] && id != "plain"}, nil
 }
 
+func (leavers) Groups() bool { return true }
+
 func (leavers) Outside(context.Context, string) (bool, error) { return false, nil }
 
 // R65: whoever has a part in an outage is looked up: its owner, who holds clicks, and who makes a phone menu.
@@ -41,6 +43,19 @@ func TestGoneFromADrill(t *testing.T) {
 		got := s.gone(t.Context(), Outage{Drill: tt.drill, Owner: Person{ID: id, Account: id}}, r)
 		if got[id] != tt.want {
 			t.Errorf("drill %v, left %v: gone is %v, want %v", tt.drill, tt.left, got[id], tt.want)
+		}
+	}
+}
+
+// An owner who began in one chat platform is a responder by a group of another: they are gone when they left that group.
+func TestGoneByAnyAccount(t *testing.T) {
+	p := Policy{People: []Someone{{Name: "plain", Slack: "U1", Teams: "plain"}}}
+	o := Outage{Owner: Person{ID: "plain", Account: "teams:plain"}}
+	r := change.Record{Steps: []change.Step{{Key: "gladly/a", Holder: &change.Holder{ID: "plain"}}}}
+	for _, left := range []bool{false, true} {
+		s := New(Config{Policy: p, Directories: map[string]Directory{"teams": leavers{}, "slack": leavers{"U1": left}}})
+		if got := s.gone(t.Context(), o, r)["plain"]; got != left {
+			t.Errorf("left the group: %v; gone is %v", left, got)
 		}
 	}
 }

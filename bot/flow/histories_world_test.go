@@ -472,6 +472,8 @@ func (d roster) Account(_ context.Context, id string) (flow.Account, error) {
 	return flow.Account{Name: id, Email: mail, Member: member, Responder: id == "U2"}, nil
 }
 
+func (roster) Groups() bool { return true }
+
 func (d roster) Outside(context.Context, string) (bool, error) { return false, nil }
 
 // folk are the people: three responders, somebody who may look, and a stranger.

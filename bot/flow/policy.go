@@ -342,6 +342,15 @@ func (p Policy) as(s Someone, account string) Person {
 	}
 }
 
+// accounts are those of one of the people.
+func (p Policy) accounts(name string) []string {
+	i := slices.IndexFunc(p.People, func(s Someone) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return p.People[i].accounts()
+}
+
 // byEmail is the index of the person with this address, and -1 where there is none.
 func (p Policy) byEmail(address string) int {
 	return slices.IndexFunc(p.People, func(s Someone) bool { return address != "" && strings.EqualFold(s.Email, address) })

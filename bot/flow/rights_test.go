@@ -13,6 +13,11 @@ import (
 	"switchback/store"
 )
 
+// groupless is a chat platform that has no groups of responders, as Teams.
+type groupless struct{ *directory }
+
+func (groupless) Groups() bool { return false }
+
 // onBoth is a night on Slack, where a group makes responders, and on Teams.
 func onBoth(t *testing.T, people []flow.Someone, story func(n *night, slack, teams *directory)) {
 	t.Helper()
@@ -24,7 +29,7 @@ func onBoth(t *testing.T, people []flow.Someone, story func(n *night, slack, tea
 		kept := store.Flow{Store: n.file}
 		n.service = flow.New(flow.Config{
 			Store: kept, Policy: p, Playbook: tree.Builtin(), Tree: builtin(n.t), Platforms: change.Platforms{"shop": n.shop},
-			Directories: map[string]flow.Directory{"slack": slack, "teams": teams},
+			Directories: map[string]flow.Directory{"slack": slack, "teams": groupless{teams}},
 		})
 		n.worker = &handlers.Worker{Timers: kept, Service: n.service, Outbox: handlers.NewOutbox(kept, map[string]handlers.Sender{"slack": n.screen, "teams": n.screen})}
 		story(n, slack, teams)
@@ -69,4 +74,70 @@ func TestNextOnAnotherPlatform(t *testing.T) {
 		n.as("teams:t-ana", flow.Command{Words: []string{"status"}})
 		n.shows("@ana looks after it")
 	})
+}
+
+// Rights are the person's: who is a responder by a group of Slack is one in Teams too, where the document names both accounts.
+func TestRightsOnAnotherPlatform(t *testing.T) {
+	people := []flow.Someone{{Name: "sam", Slack: "SAM", Teams: "t-sam"}, {Name: "lee", Slack: "LEE", Teams: "t-lee"}, {Name: "kim", Teams: "t-kim"}, {Name: "ana", Slack: "ANA"}}
+	late := flow.Command{Words: []string{"chat", "late"}}
+	member, oncall := flow.Account{Member: true}, flow.Account{Member: true, Responder: true, Restorer: true}
+	for name, story := range map[string]func(n *night, slack, teams *directory){
+		"a responder by a group of Slack confirms in Teams, and stays one": func(n *night, slack, teams *directory) {
+			n.as("teams:t-sam", late)
+			n.as("teams:t-sam", flow.Press{Action: n.button("Close")})
+			n.wants(3)
+			n.rings(4 * time.Hour)
+			n.shows("@sam looks after it")
+		},
+		"with Slack away their own outage is put back from Teams, and nothing new is changed": func(n *night, slack, teams *directory) {
+			n.as("slack:SAM", late)
+			n.as("slack:SAM", flow.Press{Action: n.button("Close")})
+			slack.away = true
+			n.as("teams:t-sam", flow.Press{Action: n.button("One hour more")})
+			n.shows("I cannot find out right now whether you are one of the responders")
+			n.as("teams:t-lee", flow.Press{Action: n.button("Restore…")})
+			if _, ok := n.screen.find("Put everything back"); ok {
+				n.t.Error("somebody who is not the owner, and of whom nothing is known, may restore")
+			}
+			n.as("teams:t-sam", flow.Press{Action: n.button("Restore…")})
+			n.as("teams:t-sam", flow.Press{Action: n.button("Put everything back")})
+			n.wants(6)
+		},
+		"the last known members of a group that cannot be asked restore from Teams": func(n *night, slack, teams *directory) {
+			n.as("slack:SAM", late)
+			n.as("slack:SAM", flow.Press{Action: n.button("Close")})
+			slack.accounts["LEE"] = flow.Account{Member: true, Restorer: true, Unknown: "groups cannot be looked up right now"}
+			n.as("teams:t-lee", flow.Press{Action: n.button("Restore…")})
+			n.as("teams:t-lee", flow.Press{Action: n.button("Put everything back")})
+			n.wants(6)
+		},
+		"a guest in Teams": func(n *night, slack, teams *directory) {
+			teams.accounts["t-sam"] = flow.Account{}
+			n.as("teams:t-sam", late)
+			if _, ok := n.screen.find("Close"); ok {
+				n.t.Error("a guest sees a confirm card")
+			}
+		},
+		"a guest in Slack has no rights from there": func(n *night, slack, teams *directory) {
+			slack.accounts["SAM"] = flow.Account{Responder: true, Restorer: true}
+			n.as("teams:t-sam", late)
+			n.as("teams:t-sam", flow.Press{Action: n.button("Close")})
+			n.shows("You are not one of the responders")
+			n.wants(0)
+		},
+		"an account in Teams that nobody can look up leaves nothing open in Slack: there are no groups": func(n *night, slack, teams *directory) {
+			teams.away = true
+			n.as("slack:LEE", late)
+			n.as("slack:LEE", flow.Press{Action: n.button("Close")})
+			n.shows("You are not one of the responders")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, people, func(n *night, slack, teams *directory) {
+				slack.accounts["SAM"], slack.accounts["LEE"] = oncall, member
+				teams.accounts["t-sam"], teams.accounts["t-lee"] = member, member
+				story(n, slack, teams)
+			})
+		})
+	}
 }

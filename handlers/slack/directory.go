@@ -72,6 +72,9 @@ func (d *directory) Account(ctx context.Context, id string) (flow.Account, error
 	return a, nil
 }
 
+// Groups reports whether there are user groups of responders.
+func (d *directory) Groups() bool { return len(d.groups) > 0 }
+
 func (d *directory) user(ctx context.Context, id string) (slackgo.User, error) {
 	u, _, err := d.users.get(ctx, d.now(), id, func(ctx context.Context) (slackgo.User, error) {
 		u, err := d.api.GetUserInfoContext(ctx, id)

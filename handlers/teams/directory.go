@@ -66,6 +66,9 @@ func (d *directory) Account(ctx context.Context, id string) (flow.Account, error
 	return d.members.get(ctx, d.now(), id, func(ctx context.Context) (flow.Account, error) { return d.ask(ctx, id) })
 }
 
+// Groups says no: in Teams somebody is a responder by name, or by a group of Slack.
+func (d *directory) Groups() bool { return false }
+
 func (d *directory) ask(ctx context.Context, id string) (flow.Account, error) {
 	who, err := d.teams.whois(ctx, id)
 	if err != nil {
