@@ -60,6 +60,8 @@ func (s *Service) Import(ctx context.Context, o Outage, r change.Record, e Event
 		r.Steps[i].State, r.Steps[i].At = change.IsSet, e.At
 		if st.Way == change.Guided && st.State != change.IsSet { // the copy is written before the click, which may be done
 			r.Steps[i].State, r.Steps[i].Shown = change.Unknown, true
+		} else if st.Set == nil { // it does not say so where that is what it was to become
+			r.Steps[i].Set = new(st.Want)
 		}
 		s.forgotten(ctx, &r.Steps[i])
 	}

@@ -117,6 +117,19 @@ func TestImportAfterALoss(t *testing.T) {
 		for _, wrong := range n.verdict() {
 			t.Error(wrong)
 		}
+		o, _, err := kept.Outage(n.t.Context(), open[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := flow.Report(n.t.Context(), policy(), kept, o.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range c.Facts {
+			if !strings.Contains(f.Note, "(taken as set, from its copy") || !strings.Contains(f.Note, "after: ") {
+				t.Errorf("the report says of %s: %q", f.Name, f.Note)
+			}
+		}
 	})
 }
 

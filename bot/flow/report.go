@@ -206,13 +206,20 @@ func (p Policy) beforeWord(st change.Step) string {
 // setWord is what it was set to, and how we know.
 func (p Policy) setWord(o Outage, st change.Step) string {
 	s := "set: " + quoted(st.Want)
+	taken := st.Before != nil && slices.ContainsFunc(o.Timeline, func(l Line) bool { return l.What == "import" && l.At.After(st.Before.At) })
 	switch {
 	case st.State == change.Adopted || st.Ours != nil:
 		return "set before us: " + quoted(st.Want)
+	case st.Set == nil && perhapsSet(st):
+		return "never seen set"
 	case st.Set == nil:
 		return "never set"
+	case st.Way != change.Guided && taken:
+		s += " (taken as set, from its copy"
 	case st.Way != change.Guided:
 		s += " (read back by the bot"
+	case taken: // when is not in the copy
+		s += " (a person's word"
 	default:
 		s += " (a person's word"
 		for _, l := range o.Timeline {
@@ -225,6 +232,19 @@ func (p Policy) setWord(o Outage, st change.Step) string {
 	return s + p.checksWord(st, false) + ")"
 }
 
+// perhapsSet reports whether a step that nobody saw set may have been: a write without a clear answer, or clicks that were
+// shown.
+func perhapsSet(st change.Step) bool {
+	switch st.State {
+	case change.Intent, change.Unknown, change.RestoreIntent:
+		return true
+	case change.Restored:
+		return !st.Spared && st.Before != nil && (st.Way != change.Guided || st.Shown)
+	default:
+		return st.Tries > 0
+	}
+}
+
 // afterWord is what it is since, and how we know.
 func (p Policy) afterWord(st change.Step) string {
 	switch {
@@ -232,8 +252,10 @@ func (p Policy) afterWord(st change.Step) string {
 		return "left as it is: " + st.Reason + " (" + cmp.Or(st.By, "the bot") + " " + p.twice(st.At) + ")"
 	case st.State != change.Restored:
 		return "not put back yet"
-	case st.Before == nil || st.Set == nil:
+	case st.Spared || st.Before == nil || st.Set == nil && !perhapsSet(st): // the last: by a version that did not say spared
 		return "never touched"
+	case st.Set == nil && st.Way == change.Guided:
+		return "after: " + quoted(st.Before.Value) + " (seen by " + st.By + " " + p.twice(st.At) + p.checksWord(st, true) + ")"
 	case st.Way == change.Guided:
 		return "after: " + quoted(st.Before.Value) + " (put back, says " + st.By + " " + p.twice(st.At) + p.checksWord(st, true) + ")"
 	}
