@@ -113,6 +113,13 @@ func TestADrillKeepsNothingOverANewerWord(t *testing.T) {
 		if got := said[number].Value.Text; got != "Snow day" || err != nil {
 			t.Errorf("said is %q, %v; want the newer word", got, err)
 		}
+		all, err := kept.All(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Fatalf("outages: %v, %v", all, err)
+		}
+		if last := all[0].Timeline[len(all[0].Timeline)-1]; last.What != "kept" || last.Text != all[0].Told.Kept {
+			t.Errorf("the timeline says %q, want %q", last.Text, all[0].Told.Kept)
+		}
 		if log, err := kept.Log(t.Context(), "ready:all"); len(log) > 0 || err != nil {
 			t.Errorf("the log of what people said has %s, %v; want nothing of what was not kept", log, err)
 		}
