@@ -80,25 +80,33 @@ func TestCapsuleReads(t *testing.T) {
 	}
 }
 
-// The golden file is what lies in people's threads: it must stay readable.
+// What lies in people's threads must stay readable: also from before a copy said where the outage is shown too, and what
+// visitors read.
 func TestOldCapsuleIsRead(t *testing.T) {
-	data, err := os.ReadFile("testdata/capsule.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantO, wantR := sample()
-	o, r, from, err := flow.ReadCapsule(string(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(wantO, o, cmpopts.IgnoreUnexported(flow.Outage{})); diff != "" {
-		t.Errorf("outage (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(wantR, r, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("record (-want +got):\n%s", diff)
-	}
-	if want := (flow.Origin{Lineage: "LINEAGE", Counter: 42}); from != want {
-		t.Errorf("origin is %v, want %v", from, want)
+	for file, old := range map[string]bool{"testdata/capsule.txt": false, "testdata/capsule-1.txt": true} {
+		t.Run(file, func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantO, wantR := sample()
+			if old {
+				wantO.Routed, wantO.Message = nil, ""
+			}
+			o, r, from, err := flow.ReadCapsule(string(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(wantO, o, cmpopts.IgnoreUnexported(flow.Outage{})); diff != "" {
+				t.Errorf("outage (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(wantR, r, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("record (-want +got):\n%s", diff)
+			}
+			if want := (flow.Origin{Lineage: "LINEAGE", Counter: 42}); from != want {
+				t.Errorf("origin is %v, want %v", from, want)
+			}
+		})
 	}
 }
 
@@ -205,6 +213,8 @@ func TestCapsuleRoundTrip(t *testing.T) {
 		o, r := sample()
 		o.Leaf.Title = rapid.String().Draw(t, "title")
 		o.Owner.Name = rapid.StringN(0, 2000, -1).Draw(t, "owner")
+		o.Message = rapid.String().Draw(t, "message")
+		o.Routed = o.Routed[:rapid.IntRange(0, len(o.Routed)).Draw(t, "routed")]
 		r.Steps = nil
 		for i := range rapid.IntRange(1, 12).Draw(t, "steps") {
 			s := change.Step{
@@ -214,6 +224,9 @@ func TestCapsuleRoundTrip(t *testing.T) {
 			s.Before = &change.Baseline{Value: anyValue(t, "before"), By: rapid.String().Draw(t, "by"), At: time.Unix(int64(i), 1)}
 			if rapid.Bool().Draw(t, "adopted") {
 				s.State, s.Before = change.Adopted, nil
+			}
+			if rapid.Bool().Draw(t, "known from before") {
+				s.Known, s.Doubt = new(anyValue(t, "known")), rapid.Bool().Draw(t, "in doubt")
 			}
 			r.Steps = append(r.Steps, s)
 		}
@@ -232,7 +245,7 @@ func TestCapsuleRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(o, gotO, cmpopts.IgnoreUnexported(flow.Outage{})); diff != "" {
+		if diff := cmp.Diff(o, gotO, cmpopts.IgnoreUnexported(flow.Outage{}), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("outage (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff(r.Steps, gotR.Steps, cmpopts.EquateEmpty()); diff != "" {
