@@ -443,6 +443,9 @@ func (s *stepping) turned(b Begun) {
 	}
 	s.o.Asking = Asking{N: s.o.Asking.N, Heard: s.e.At}
 	s.do(Remind{Timer: questionTimer}, Remind{Timer: threadTimer}, Remind{Timer: silentTimer})
+	if (s.o.Channel == "login") != (b.Leaf.Channel == "login") {
+		s.do(Nudge{})
+	}
 	s.o.Channel = b.Leaf.Channel
 	if b.Leaf.Kind == tree.Wait {
 		s.ask(s.e.At)

@@ -594,6 +594,10 @@ func (s *walking) accept() {
 			return
 		}
 	}
+	if _, ok := s.open(s.node()); ok && !s.w.Joined { // somebody was first
+		s.enter()
+		return
+	}
 	s.confirmed(nil)
 }
 
