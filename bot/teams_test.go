@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -357,12 +358,15 @@ func TestDoctorOfTeams(t *testing.T) {
 			func(n night) {
 				n.teams.Fail(teamstest.Fault{Method: "POST", Path: "/v3/conversations/" + n.teams.Chat("ana").ID, Status: 403, Code: "MessageWritesBlocked", Times: 9})
 				n.ana.Says("", "outage status")
-				end, cancel := context.WithTimeout(n.t.Context(), time.Minute)
-				defer cancel()
-				for said := false; !said && end.Err() == nil; { // it is kept after Teams has answered
-					for _, f := range examine(end, n.env) {
-						said = said || strings.Contains(f.Text, "MessageWritesBlocked")
+				end, breath := time.After(time.Minute), time.NewTicker(20*time.Millisecond)
+				defer breath.Stop()
+				for said := false; !said; { // it is kept after Teams has answered
+					select {
+					case <-breath.C:
+					case <-end:
+						n.t.Fatal("nobody wrote down that Teams takes nothing for @ana")
 					}
+					said = slices.ContainsFunc(examine(n.t.Context(), n.env), func(f handlers.Finding) bool { return strings.Contains(f.Text, "MessageWritesBlocked") })
 				}
 			},
 			"Teams chat with @ana", "removed there, or blocked", handlers.Warn, "ask them to add the app again", func(n night) {
