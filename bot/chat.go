@@ -45,7 +45,7 @@ func (c chatCommand) Run(ctx context.Context, e environment, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Config == "" {
+	if c.Config == "" && e.ConfigYAML == "" {
 		org.Pages = incident.Routing{} // the example's are not yours
 	}
 	t, playbook, err := loadPlaybook(c.Playbook)

@@ -73,19 +73,20 @@ func (o organisation) checkTeams(d *config.Document) config.Problems {
 	return out
 }
 
-// loadOrganisation reads the document of a file; without one, the example that `bot config example` prints.
+// loadOrganisation reads the document of a file; without one, CONFIG_YAML, or else the example that `bot config example`
+// prints.
 func loadOrganisation(file string) (organisation, error) {
-	data := example
-	if file != "" {
-		var err error
-		if data, err = os.ReadFile(file); err != nil { //nolint:gosec // the operator names the file
-			return organisation{}, err
-		}
-	} else {
-		file = "example.yaml"
+	e, err := readEnvironment()
+	if err != nil {
+		return organisation{}, err
 	}
-	o, problems := parseOrganisation(file, data)
-	return o, problems.Err()
+	if e.ConfigFile = file; file != "" {
+		e.ConfigYAML = ""
+	} else if e.ConfigYAML == "" {
+		e.ConfigYAML = string(example)
+	}
+	o, _, err := e.organisation()
+	return o, err
 }
 
 // unnamed is the organisation of a bot that was given no document: everybody may walk and look, and nobody may confirm.

@@ -59,6 +59,16 @@ func TestExamplePasses(t *testing.T) {
 	}
 }
 
+// The text in CONFIG_YAML is the document of the commands, too, unless a file is named.
+func TestCommandsTakeTheDocumentFromTheEnvironment(t *testing.T) {
+	t.Setenv("CONFIG_YAML", "organisation: {name: Night Ltd, zone: UTC}")
+	for file, want := range map[string]string{"": "Night Ltd", "example.yaml": "acme"} {
+		if o, err := loadOrganisation(file); err != nil || o.Name != want {
+			t.Errorf("loadOrganisation(%q) = %q, %v, want %q", file, o.Name, err, want)
+		}
+	}
+}
+
 // Whatever stands in an organisation document, reading it ends, and each problem has its place in the file.
 func FuzzOrganisation(f *testing.F) {
 	f.Add(string(example))

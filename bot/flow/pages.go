@@ -347,7 +347,7 @@ func (s *paging) missing() {
 	s.tellPage("hooks", card.Card{
 		Tone: card.Warning, Title: "Notifications of " + possessive(s.page.Name) + " page do not arrive any more",
 		Text: []string{
-			fmt.Sprintf("The last one came at %s; since then reading the page found %d updates that it had not told me. Nothing is lost: I read the page all the time, only a minute later.", card.Day(s.w.Hooked), s.w.Missed),
+			fmt.Sprintf("The last one came at %s; since then reading the page found %d updates that it had not told me. Nothing is lost: I read the page all the time, only some minutes later.", card.Day(s.w.Hooked), s.w.Missed),
 			"Pages give up on an address that did not answer for an hour. Subscribe again, as the README says under “Status pages”.",
 		},
 	})
