@@ -77,6 +77,11 @@ func (o Organisation) Check(d *config.Document, at string) config.Problems {
 		a.check(o.Apps[:i], func(key, format string, args ...any) {
 			add(fmt.Sprintf("apps.%d.%s", i, key), format, args...)
 		})
+		if site := "https://" + a.Site; a.Way == change.Flag && originForm.MatchString(site) && !slices.Contains(a.PageOrigins(), site) && !slices.Contains(a.Origins, "*") {
+			w := d.Problem(fmt.Sprintf("%s.apps.%d.origins", at, i), "%s, its site, is not among them: visitors there are let into chat in an outage", site)
+			w.Warning = true
+			out = append(out, w)
+		}
 	}
 	if o.AsOf != "" {
 		if _, err := time.Parse(time.DateOnly, o.AsOf); err != nil {

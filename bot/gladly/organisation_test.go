@@ -1,6 +1,7 @@
 package gladly
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -93,6 +94,23 @@ func TestCheck(t *testing.T) {
 				t.Errorf("problems: %v\nwant only: %s", err, test.want)
 			}
 		})
+	}
+}
+
+// An app whose own site may not ask stays open there in an outage, which nobody sees on another page.
+func TestOriginsWithoutTheSite(t *testing.T) {
+	for origins, want := range map[string]string{
+		"https://m.shop.example.com":                           "organisation.apps.0.origins: warning: https://shop.example.com, its site, is not among them",
+		"https://m.shop.example.com, https://shop.example.com": "",
+		`"*"`: "",
+	} {
+		doc, problems := config.Parse("org.yaml", []byte("organisation:\n  apps: [{id: web-shop, site: shop.example.com, way: flag, origins: ["+origins+"]}]\n"))
+		var whole struct{ Organisation Organisation }
+		problems = append(problems, doc.Decode(&whole)...)
+		problems = append(problems, whole.Organisation.Check(doc, "organisation")...)
+		if got := fmt.Sprint(problems); problems.Err() != nil || len(problems) > 1 || (want != "") != (len(problems) == 1) || !strings.Contains(got, want) {
+			t.Errorf("origins %s: %s; want the warning %q", origins, got, want)
+		}
 	}
 }
 
