@@ -64,7 +64,7 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 		out = append(out, handlers.Finding{Part: part, State: state, Text: text, Next: next})
 	}
 	org, warnings, err := e.organisation()
-	if err := errors.Join(e.servable(), e.taken(org)); err != nil {
+	if err := errors.Join(e.servable(), e.taken()); err != nil {
 		add("environment", handlers.Fail, strings.ReplaceAll(err.Error(), "\n", "; "), "set what is missing or wrong; the README's section “Every variable” says where to find it")
 	} else {
 		add("environment", handlers.OK, "complete", "")
@@ -98,9 +98,9 @@ func examine(ctx context.Context, e environment) []handlers.Finding {
 }
 
 // taken reports which variables bot serve would not take as they are. What has a line of its own is not among them.
-func (e environment) taken(org organisation) error {
+func (e environment) taken() error {
 	var out []error
-	_, err := flags.NewEndpoints(flags.Config{Targets: org.targets(), Secret: e.FlagsSecret})
+	_, err := flags.NewEndpoints(flags.Config{Secret: e.FlagsSecret})
 	if err != nil {
 		out = append(out, fmt.Errorf("FLAGS_SECRET: %w", err))
 	}

@@ -111,7 +111,7 @@ func NewEndpoints(c Config) (*Endpoints, error) {
 		for one := range strings.SplitSeq(c.Secret.Reveal(), ",") {
 			one = strings.TrimSpace(one)
 			if user, password, _ := strings.Cut(one, ":"); user == "" || password == "" {
-				return nil, errors.New("the secret for flags: want user:password, or several separated by commas")
+				return nil, errors.New("want user:password, or several separated by commas")
 			}
 			e.secrets = append(e.secrets, sha256.Sum256([]byte(one)))
 		}

@@ -60,10 +60,13 @@ func (s *Slack) Examine(ctx context.Context, e handlers.Examined) []handlers.Fin
 
 // missing are the rights of the manifest that a token has not, by the list that Slack sends with each answer.
 func missing(scopes string) []string {
+	if scopes == "" { // Slack did not say
+		return nil
+	}
 	var out []string
 	has := strings.Split(strings.ReplaceAll(scopes, " ", ""), ",")
 	for _, r := range Scopes() {
-		if scopes != "" && !slices.Contains(has, r.What) {
+		if !slices.Contains(has, r.What) {
 			out = append(out, r.What+" ("+r.Why+")")
 		}
 	}
