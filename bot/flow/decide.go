@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -578,10 +579,14 @@ func (s *Service) onOutage(ctx context.Context, b *batch, id string) error {
 // record in the same commit, and is told like any other progress.
 func (s *Service) stepOutage(ctx context.Context, b *batch, e Event) error {
 	e.Desk.Named = s.named(ctx, e)
-	e.Desk.Outside, e.Desk.Unread = s.outside(ctx, b.outage.Value, e)
+	var gone map[string]bool
+	var asked sync.WaitGroup
 	if _, ok := e.What.(Due); ok {
-		e.Desk.Gone = s.gone(ctx, b.outage.Value, b.record.Value)
+		asked.Go(func() { gone = s.gone(ctx, b.outage.Value, b.record.Value) })
 	}
+	e.Desk.Outside, e.Desk.Unread = s.outside(ctx, b.outage.Value, e)
+	asked.Wait()
+	e.Desk.Gone = gone
 	if n, ok := s.tree.Node("voicemail-only"); ok {
 		e.Desk.HowTo = n.Text
 	}

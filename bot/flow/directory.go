@@ -5,12 +5,17 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"switchback/bot/change"
 )
+
+// askFor is how long a decision waits for what chat platforms say of people and channels: one that hangs must not keep it
+// from those who are on another.
+const askFor = 2 * time.Second
 
 // Directory is what a chat platform knows of people and channels. Its answers may be some minutes old.
 type Directory interface {
@@ -116,6 +121,8 @@ func (s *Service) email(ctx context.Context, p Person) string {
 
 // gone are the ids of those with a part in an outage, or about to have one, who may not act here any more. Who cannot be looked up stays.
 func (s *Service) gone(ctx context.Context, o Outage, r change.Record) map[string]bool {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	out := map[string]bool{}
 	if p := s.who(ctx, Person{Account: o.Owner.Account, Member: true}); p.Unknown == "" {
 		out[o.Owner.ID] = !o.Drill && !p.Responder || s.deactivated(ctx, o.Owner.Account) // any member may drill
@@ -180,21 +187,36 @@ func (s *Service) outside(ctx context.Context, o Outage, e Event) (outside, unre
 		places = append(places, s.policy.routed(channel, platform)...)
 		places = append(places, s.policy.inside(platform), s.policy.Drills.on(platform))
 	}
+	return s.readBy(ctx, places)
+}
+
+// readBy asks at once who reads each of these places.
+func (s *Service) readBy(ctx context.Context, places []Place) (outside, unread map[string]bool) {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
 	outside, unread = map[string]bool{}, map[string]bool{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	asked := map[string]bool{}
 	for _, p := range places {
+		p.Person = ""
 		d, ok := s.directories[p.Platform]
-		if !ok || p.Channel == "" {
+		lane := p.Lane()
+		if !ok || p.Channel == "" || asked[lane] {
 			continue
 		}
-		p.Person = ""
-		if _, done := outside[p.Lane()]; !done {
+		asked[lane] = true
+		all.Go(func() {
 			yes, err := d.Outside(ctx, p.Channel)
 			if err != nil {
 				zerolog.Ctx(ctx).Warn().Err(err).Str("channel", p.Channel).Msg("whether people of other organisations read a channel is not known; it is treated as if")
 			}
-			outside[p.Lane()], unread[p.Lane()] = yes || err != nil, err != nil
-		}
+			mu.Lock()
+			defer mu.Unlock()
+			outside[lane], unread[lane] = yes || err != nil, err != nil
+		})
 	}
+	all.Wait()
 	return outside, unread
 }
 

@@ -1,8 +1,11 @@
 package flow
 
 import (
+	"context"
+	"maps"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,4 +80,50 @@ func TestHomeOf(t *testing.T) {
 			t.Errorf("%s: homeOf = %+v, %t, want %+v, %t", name, got, ok, tt.want, tt.ok)
 		}
 	}
+}
+
+// hanging is a chat platform that takes each question and answers none.
+type hanging struct{}
+
+func (hanging) Account(ctx context.Context, _ string) (Account, error) {
+	<-ctx.Done()
+	return Account{}, ctx.Err()
+}
+
+func (hanging) Groups() bool { return true }
+
+func (hanging) Outside(ctx context.Context, _ string) (bool, error) {
+	<-ctx.Done()
+	return false, ctx.Err()
+}
+
+// A chat platform that hangs costs a decision one short wait, however much is asked, and what the other says counts.
+func TestAPlatformThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{
+			Directories: map[string]Directory{"slack": hanging{}, "teams": leavers{}},
+			Policy: Policy{
+				Channels: []Route{{Slack: "C1", Teams: "T1"}}, Inside: Route{Slack: "C2"}, Drills: Route{Slack: "C3"},
+				Backup: "sam", Responders: []string{"ana"}, People: []Someone{{Name: "sam", Slack: "U1"}, {Name: "ana", Slack: "U2"}},
+			},
+		})
+		o := Outage{Channel: "chat", Home: Place{Platform: "slack", Channel: "C4"}, Owner: Person{ID: "slack:U3", Account: "slack:U3"}}
+		began := time.Now()
+		outside, unread := s.outside(t.Context(), o, Event{})
+		want := map[string]bool{"slack/C1": true, "slack/C2": true, "slack/C3": true, "slack/C4": true, "teams/T1": false}
+		if !maps.Equal(outside, want) || !maps.Equal(unread, want) {
+			t.Errorf("outside are %v, unread are %v, want %v", outside, unread, want)
+		}
+		if took := time.Since(began); took != askFor {
+			t.Errorf("who reads was asked for %s, want %s", took, askFor)
+		}
+		began = time.Now()
+		r := change.Record{Steps: []change.Step{{Key: "gladly/a", Holder: &change.Holder{ID: "slack:U4"}}, {Key: "gladly/b", Holder: &change.Holder{ID: "slack:U5"}}}}
+		if gone := s.gone(t.Context(), o, r); gone["slack:U3"] || gone["slack:U4"] {
+			t.Errorf("gone are %v, want nobody", gone)
+		}
+		if took := time.Since(began); took != askFor {
+			t.Errorf("who left was asked for %s, want %s", took, askFor)
+		}
+	})
 }

@@ -55,7 +55,7 @@ func (d *directory) Account(ctx context.Context, id string) (flow.Account, error
 		a.Email = user.Profile.Email
 	}
 	for _, g := range d.groups {
-		now, fresh, err := d.members.get(ctx, d.now(), g.ID, func(ctx context.Context) ([]string, error) {
+		now, fresh, err := d.members.get(ctx, d.now, g.ID, func(ctx context.Context) ([]string, error) {
 			return d.api.GetUserGroupMembersContext(ctx, g.ID)
 		})
 		if err != nil {
@@ -76,7 +76,7 @@ func (d *directory) Account(ctx context.Context, id string) (flow.Account, error
 func (d *directory) Groups() bool { return len(d.groups) > 0 }
 
 func (d *directory) user(ctx context.Context, id string) (slackgo.User, error) {
-	u, _, err := d.users.get(ctx, d.now(), id, func(ctx context.Context) (slackgo.User, error) {
+	u, _, err := d.users.get(ctx, d.now, id, func(ctx context.Context) (slackgo.User, error) {
 		u, err := d.api.GetUserInfoContext(ctx, id)
 		if err != nil {
 			return slackgo.User{}, fmt.Errorf("look up %s: %w", id, err)
@@ -93,7 +93,7 @@ func (d *directory) Outside(ctx context.Context, channel string) (bool, error) {
 	if isDirect(channel) {
 		return false, nil
 	}
-	shared, _, err := d.channels.get(ctx, d.now(), channel, func(ctx context.Context) (bool, error) {
+	shared, _, err := d.channels.get(ctx, d.now, channel, func(ctx context.Context) (bool, error) {
 		c, err := d.api.GetConversationInfoContext(ctx, &slackgo.GetConversationInfoInput{ChannelID: channel})
 		if err != nil {
 			return true, err
@@ -140,18 +140,23 @@ type kept[T any] struct {
 }
 
 // get returns a value and whether it is fresh. With an error it may return one that is not older than a day.
-func (c *cache[T]) get(ctx context.Context, now time.Time, key string, ask func(context.Context) (T, error)) (T, bool, error) {
+func (c *cache[T]) get(ctx context.Context, clock func() time.Time, key string, ask func(context.Context) (T, error)) (T, bool, error) {
+	now := clock()
 	c.mu.Lock()
 	k := c.kept[key]
 	c.mu.Unlock()
 	if !k.at.IsZero() && now.Sub(k.at) < freshFor {
 		return k.value, true, nil
 	}
-	if k.err == nil || now.Sub(k.failed) >= failedFor {
+	switch err := ctx.Err(); {
+	case k.err != nil && now.Sub(k.failed) < failedFor:
+	case err != nil: // there was no time to ask
+		k.err = err
+	default:
 		if value, err := ask(ctx); err == nil {
 			k = kept[T]{value: value, at: now}
 		} else {
-			k.failed, k.err = now, err
+			k.failed, k.err = clock(), err // it may have taken long not to answer
 		}
 		c.mu.Lock()
 		if c.kept == nil {

@@ -63,7 +63,7 @@ func (d *directory) Account(ctx context.Context, id string) (flow.Account, error
 	if !IsID(id) { // an account that Teams gave no object for: none of the organisation's
 		return flow.Account{}, nil
 	}
-	return d.members.get(ctx, d.now(), id, func(ctx context.Context) (flow.Account, error) { return d.ask(ctx, id) })
+	return d.members.get(ctx, d.now, id, func(ctx context.Context) (flow.Account, error) { return d.ask(ctx, id) })
 }
 
 // Groups says no: in Teams somebody is a responder by name, or by a group of Slack.
@@ -120,7 +120,7 @@ func (d *directory) Outside(ctx context.Context, id string) (bool, error) {
 // whoReads asks who reads a conversation: an error means that Teams may say it later. What it said within the hour counts
 // while it does not answer: it tells the bot when somebody comes.
 func (d *directory) whoReads(ctx context.Context, id string) (outside bool, err error) {
-	read, err := d.outside.get(ctx, d.now(), id, func(ctx context.Context) (readers, error) { return d.readers(ctx, id) })
+	read, err := d.outside.get(ctx, d.now, id, func(ctx context.Context) (readers, error) { return d.readers(ctx, id) })
 	switch last, ok := d.outside.since(id, d.now().Add(-sharedFor)); {
 	case err == nil:
 		return read.outside, nil
@@ -208,7 +208,7 @@ func (d *directory) channel(ctx context.Context, c conversation) (channelInfo, e
 	err := fmt.Errorf("%w: it is in no team that the bot is in", errNoWord)
 	for _, team := range teams {
 		var all []channelInfo
-		all, failed := d.channels.get(ctx, d.now(), team, func(ctx context.Context) ([]channelInfo, error) {
+		all, failed := d.channels.get(ctx, d.now, team, func(ctx context.Context) ([]channelInfo, error) {
 			var out struct {
 				Conversations []channelInfo `json:"conversations"`
 			}
@@ -254,26 +254,29 @@ type kept[T any] struct {
 	err    error
 }
 
-func (c *cache[T]) get(ctx context.Context, now time.Time, key string, ask func(context.Context) (T, error)) (T, error) {
+func (c *cache[T]) get(ctx context.Context, clock func() time.Time, key string, ask func(context.Context) (T, error)) (T, error) {
+	now := clock()
 	c.mu.Lock()
 	k := c.kept[key]
 	c.mu.Unlock()
-	switch {
+	var none T
+	switch err := ctx.Err(); {
 	case !k.at.IsZero() && now.Sub(k.at) < freshFor:
 		return k.value, nil
 	case k.err != nil && now.Sub(k.failed) < failedFor:
-		var none T
 		return none, k.err
+	case err != nil: // there was no time to ask
+		return none, err
 	}
 	value, err := ask(ctx)
 	_, ours := errors.AsType[handlers.Later](err)
 	switch {
 	case err == nil:
 		k = kept[T]{value: value, at: now}
-	case ours, ctx.Err() != nil: // it was not Teams that did not answer
+	case ours, errors.Is(ctx.Err(), context.Canceled): // it was not Teams that did not answer
 		return value, err
 	default:
-		k.failed, k.err = now, err
+		k.failed, k.err = clock(), err // it may have taken long not to answer
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
