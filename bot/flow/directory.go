@@ -20,7 +20,7 @@ const askFor = 2 * time.Second
 // Directory is what a chat platform knows of people and channels. Its answers may be some minutes old.
 type Directory interface {
 	// Account returns what is known of an account, by its id on the platform. An error means that it cannot be found
-	// out now: then nobody is let in on a guess.
+	// out now: then nobody is let in on a guess, and Restorer alone is of use, to who is proved to be a member elsewhere.
 	Account(ctx context.Context, id string) (Account, error)
 	// Groups reports whether groups of the platform make responders.
 	Groups() bool
@@ -94,7 +94,7 @@ func (s *Service) byOtherAccounts(ctx context.Context, p Person) Person {
 		a, err := d.Account(ctx, id)
 		if err != nil {
 			zerolog.Ctx(ctx).Warn().Err(err).Str("account", account).Msg("a person cannot be looked up")
-			p.Unknown = "people cannot be looked up right now"
+			p.Restorer, p.Unknown = p.Restorer || a.Restorer, "people cannot be looked up right now"
 			continue
 		}
 		if a.Member {

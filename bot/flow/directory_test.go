@@ -25,7 +25,7 @@ type directory struct {
 
 func (d *directory) Account(_ context.Context, id string) (flow.Account, error) {
 	if d.away {
-		return flow.Account{}, errors.New("no answer")
+		return flow.Account{Restorer: d.accounts[id].Restorer}, errors.New("no answer")
 	}
 	return d.accounts[id], nil
 }

@@ -111,6 +111,14 @@ func TestRightsOnAnotherPlatform(t *testing.T) {
 			n.as("teams:t-lee", flow.Press{Action: n.button("Put everything back")})
 			n.wants(6)
 		},
+		"so they do while nobody there can be looked up": func(n *night, slack, teams *directory) {
+			n.as("slack:SAM", late)
+			n.as("slack:SAM", flow.Press{Action: n.button("Close")})
+			slack.away, slack.accounts["LEE"] = true, oncall
+			n.as("teams:t-lee", flow.Press{Action: n.button("Restore…")})
+			n.as("teams:t-lee", flow.Press{Action: n.button("Put everything back")})
+			n.wants(6)
+		},
 		"a guest in Teams": func(n *night, slack, teams *directory) {
 			teams.accounts["t-sam"] = flow.Account{}
 			n.as("teams:t-sam", late)

@@ -44,12 +44,12 @@ func (d *directory) Account(ctx context.Context, id string) (flow.Account, error
 	if isOneOf(err, "user_not_found", "user_not_visible") {
 		return flow.Account{}, nil
 	}
+	full := !user.Deleted && !user.IsRestricted && !user.IsUltraRestricted && !user.IsStranger && !user.IsBot && home.has(user)
 	if err != nil {
-		return flow.Account{}, err
+		return flow.Account{Restorer: (user.ID == "" || full) && d.wasIn(id)}, err
 	}
 	a := flow.Account{
-		Name: cmp.Or(user.Profile.DisplayName, user.Profile.RealName, user.RealName, user.Name, id), Zone: user.TZ,
-		Member: !user.Deleted && !user.IsRestricted && !user.IsUltraRestricted && !user.IsStranger && !user.IsBot && home.has(user),
+		Name: cmp.Or(user.Profile.DisplayName, user.Profile.RealName, user.RealName, user.Name, id), Zone: user.TZ, Member: full,
 	}
 	if user.IsEmailConfirmed {
 		a.Email = user.Profile.Email
@@ -70,6 +70,14 @@ func (d *directory) Account(ctx context.Context, id string) (flow.Account, error
 		a.Unknown = ""
 	}
 	return a, nil
+}
+
+// wasIn reports whether somebody was in a group of responders within a day, as far as is known without asking.
+func (d *directory) wasIn(id string) bool {
+	return slices.ContainsFunc(d.groups, func(g Group) bool {
+		last, ok := d.members.since(g.ID, d.now().Add(-lastKnown))
+		return ok && slices.Contains(last, id)
+	})
 }
 
 // Groups reports whether there are user groups of responders.
