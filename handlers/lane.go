@@ -324,7 +324,7 @@ func (l *lane) done(ctx context.Context, m message, sent *flow.Sent) error {
 	return l.save(ctx, t)
 }
 
-// drop takes a message off the lane that does not arrive, and tells its outage in the same save.
+// drop takes a message off the lane that does not arrive, and tells who has to know in the same save.
 func (l *lane) drop(ctx context.Context, m message, u flow.Undelivered) error {
 	if t := l.sending.Value.Tried; t != nil && t.Message == m.name {
 		l.sending.Value.Tried = nil
@@ -333,7 +333,7 @@ func (l *lane) drop(ctx context.Context, m message, u flow.Undelivered) error {
 	if len(m.posts) == 0 { // it could not be posted anew: the thread goes on without it
 		t.Sent = &flow.Doc[flow.Sent]{Version: m.sent.Version}
 	}
-	if u.Outage = flow.OutageOf(m.name); u.Outage != "" && len(m.posts) > 0 {
+	if u.Outage = flow.OutageOf(m.name); flow.Missed(m.name) && len(m.posts) > 0 {
 		u.Message, u.Place, u.Mention, u.Rings = m.name, m.post.Place, m.post.Mention, m.post.Rings
 		now := time.Now()
 		e := flow.Event{ID: "undelivered/" + short([]byte(m.post.ID)), At: now, What: u} // ids must not grow with each repeat

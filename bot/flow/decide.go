@@ -274,6 +274,10 @@ func (s *Service) once(ctx context.Context, b *batch, to subject) error {
 		s.ready(ctx, b, p.Action, p.Fields)
 		return nil
 	}
+	if u, ok := e.What.(Undelivered); ok && u.Outage == "" {
+		s.unreached(ctx, b, u)
+		return nil
+	}
 	switch {
 	case to.ready:
 		return s.monthly(ctx, b)

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"maps"
+	"slices"
 	"testing"
 
 	"switchback/bot/change"
@@ -56,6 +57,24 @@ func TestGoneByAnyAccount(t *testing.T) {
 		s := New(Config{Policy: p, Directories: map[string]Directory{"teams": leavers{}, "slack": leavers{"U1": left}}})
 		if got := s.gone(t.Context(), o, r)["plain"]; got != left {
 			t.Errorf("left the group: %v; gone is %v", left, got)
+		}
+	}
+}
+
+// Whoever left is not reminded: the one who is next is.
+func TestStandingOfThoseWhoAreThere(t *testing.T) {
+	p := Policy{
+		Surfaces: []string{"chat", "slack"}, Backup: "ana", Responders: []string{"ana", "sam"},
+		People: []Someone{{Name: "ana", Slack: "ANA"}, {Name: "sam", Slack: "SAM"}},
+	}
+	for left, want := range map[string][]string{"": {"slack:ANA", "slack:SAM"}, "ANA": {"slack:SAM"}} {
+		s := New(Config{Policy: p, Directories: map[string]Directory{"slack": leavers{left: true}}})
+		var got []string
+		for _, at := range s.standing(t.Context()) {
+			got = append(got, at.Person)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q left: told are %q, want %q", left, got, want)
 		}
 	}
 }

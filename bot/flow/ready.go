@@ -463,17 +463,28 @@ func readyCard(p Policy, all []need, title string, e Event, only bool) card.Card
 	return c
 }
 
-// readyTo is who is reminded: as the document says, else who stands in for owners, else the first responder who can be
-// reached.
-func (p Policy) readyTo() (Place, bool) {
-	for _, name := range append([]string{p.ReadyTo, p.Backup}, p.Responders...) {
-		for _, platform := range p.Surfaces {
-			if who, ok := p.Named(name, platform); ok && who.Account != "" {
-				return Place{Platform: platform, Person: who.Account}, true
+// readyMessage begins the name of the monthly reminder.
+const readyMessage = "ready/"
+
+// standing is who is told where no outage has an owner, each on the first chat platform where they are: as the document
+// says, then who stands in for owners, then the responders.
+func (s *Service) standing(ctx context.Context) []Place {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	var out []Place
+	for _, name := range append([]string{s.policy.ReadyTo, s.policy.Backup}, s.policy.Responders...) {
+		for _, platform := range s.policy.Surfaces {
+			who, ok := s.policy.Named(name, platform)
+			if !ok || who.Account == "" || s.deactivated(ctx, who.Account) {
+				continue
 			}
+			if p := (Place{Platform: platform, Person: who.Account}); !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+			break
 		}
 	}
-	return Place{}, false
+	return out
 }
 
 // readyVerb is the verb of the buttons of the list. They belong to no walk and no outage; Arg says what they do.
@@ -758,9 +769,9 @@ func (s *Service) monthly(ctx context.Context, b *batch) error {
 	have := needs(s.policy, f, b.event.At)
 	up.Value.Schema, up.Value.Next = max(up.Value.Schema, upkeepSchema), s.nextMonth(b.event.At)
 	if slices.ContainsFunc(have, func(n need) bool { return n.status != isReady }) {
-		if to, ok := s.policy.readyTo(); ok {
+		if to := s.standing(ctx); len(to) > 0 {
 			up.Value.Told = b.event.At
-			b.post(Show{Message: "ready/" + b.event.ID, Place: to, Card: readyCard(s.policy, have, "Once a month: what is not ready for an outage", b.event, true)})
+			b.post(Show{Message: readyMessage + b.event.ID, Place: to[0], Card: readyCard(s.policy, have, "Once a month: what is not ready for an outage", b.event, true)})
 		} else {
 			zerolog.Ctx(ctx).Warn().Msg("not everything is ready for an outage, and nobody can be reminded: ready_to names nobody who has an account here")
 		}

@@ -1,11 +1,14 @@
 package flow
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"switchback/bot/card"
 )
@@ -38,10 +41,42 @@ func OutageOf(message string) string {
 		return id
 	}
 	id, _, ok := strings.Cut(message, "/")
-	if !ok || strings.Contains(id, ":") {
+	if !ok || strings.Contains(id, ":") || strings.HasPrefix(message, readyMessage) {
 		return ""
 	}
 	return id
+}
+
+// Missed reports whether somebody has to be told that a message did not arrive: one of an outage, of a status page, or
+// of what is not ready. The rest answers somebody who is there.
+func Missed(message string) bool {
+	return OutageOf(message) != "" || strings.HasPrefix(message, readyMessage) || strings.HasPrefix(message, rootOf("")) || strings.HasPrefix(message, "page:")
+}
+
+// unreached tells people directly that what is of no outage did not arrive, once per place and day: of a channel, all
+// who stand for it; of a person, the one who is next.
+func (s *Service) unreached(ctx context.Context, b *batch, u Undelivered) {
+	where := s.policy.placeWord(u.Place)
+	c := card.Card{
+		Tone: card.Warning, Title: where + " cannot be reached",
+		Text: []string{
+			"What status pages say is posted there, and does not arrive: " + u.Why + ". Until it does, nobody is told of incidents.",
+			"Invite me there, or name another channel in the organisation document.",
+		},
+		Buttons: []card.Button{{Label: "Look", Action: Begin("status")}},
+	}
+	to := slices.DeleteFunc(s.standing(ctx), func(p Place) bool { return p.Lane() == u.Place.Lane() })
+	if strings.HasPrefix(u.Message, readyMessage) {
+		c.Text = []string{"The monthly reminder of what is not ready for an outage did not arrive there: " + u.Why + ".", "Name somebody else in the organisation document (ready_to:)."}
+		c.Buttons = []card.Button{{Label: "What is not ready", Action: Begin("ready")}}
+		to = to[:min(len(to), 1)]
+	}
+	if len(to) == 0 {
+		zerolog.Ctx(ctx).Error().Str("message", u.Message).Msg("it did not arrive, and there is nobody to tell")
+	}
+	for _, p := range to { // a message that shows the same already is not sent again
+		b.post(Show{Message: "unreached:" + u.Place.Lane() + "/" + b.event.At.UTC().Format(time.DateOnly), Place: p, Card: c})
+	}
 }
 
 // awayName begins the name of the line that says what happened while a platform was away.
@@ -111,14 +146,16 @@ func (s *stepping) lost(u Undelivered) {
 	})
 }
 
-func (s *stepping) placeWord(p Place) string {
+func (s *stepping) placeWord(p Place) string { return s.policy.placeWord(p) }
+
+func (p Policy) placeWord(at Place) string {
 	switch {
-	case p.Platform == PagerPlatform:
+	case at.Platform == PagerPlatform:
 		return "The pager"
-	case p.Person != "":
-		return s.policy.Who(p.Person, true).Name + " (" + capitalised(p.Platform) + ")"
+	case at.Person != "":
+		return p.Who(at.Person, true).Name + " (" + capitalised(at.Platform) + ")"
 	}
-	return card.Channel(p.Channel) + " (" + capitalised(p.Platform) + ")"
+	return card.Channel(at.Channel) + " (" + capitalised(at.Platform) + ")"
 }
 
 // notGiven gives a reminder or a question anew that did not arrive, as it is now; and the first time also to those of

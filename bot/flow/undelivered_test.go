@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"switchback/bot/card"
 	"switchback/bot/change"
 	"switchback/bot/flow"
 	"switchback/bot/tree"
@@ -296,4 +297,46 @@ func (n *night) timeline(what string) []string {
 		}
 	}
 	return lines
+}
+
+// What status pages say, and the monthly reminder, are of no outage: that they do not arrive is told directly, once per
+// place and day.
+func TestUndeliveredOfNoOutage(t *testing.T) {
+	in(t, func(n *night) {
+		slack, _ := two(n, "slack")
+		posts := 0
+		post := func(message string, at flow.Place) []string {
+			n.t.Helper()
+			posts++
+			id := fmt.Sprint("post", posts)
+			p := flow.Post{ID: id, Place: at, Message: message, Card: card.Card{Title: id}}
+			if err := (store.Flow{Store: n.file}).Save(n.t.Context(), flow.Save{Op: id, Posts: []flow.Post{p}}); err != nil {
+				n.t.Fatal(err)
+			}
+			n.passes(5 * time.Second)
+			return slack.took()
+		}
+		channel := flow.Place{Platform: "slack", Channel: "#support"}
+		slack.gone = channel.Lane()
+		got := post("incident:gladly/42", channel)
+		slices.Sort(got)
+		if len(got) != 2 || has(got, "slack:ANA: ") != 0 || has(got[1:], "cannot be reached What status pages say is posted there, and does not arrive: is_archived.") != 0 {
+			n.t.Errorf("an incident in a channel that is archived: %q", got)
+		}
+		if got := append(post("incident:gladly/43", channel), post("page:gladly/failing/1", channel)...); len(got) != 0 {
+			n.t.Errorf("more on the same day: %q", got)
+		}
+		if got := post("note:1", channel); len(got) != 0 {
+			n.t.Errorf("an answer to somebody: %q", got)
+		}
+		n.passes(24 * time.Hour)
+		if got := post("incident:gladly/44", channel); len(got) != 2 {
+			n.t.Errorf("on the next day: %q", got)
+		}
+		sam := flow.Place{Platform: "slack", Person: "slack:SAM"}
+		slack.gone = sam.Lane()
+		if got := post("ready/1", sam); len(got) != 1 || has(got, "slack:ANA: @sam (Slack) cannot be reached The monthly reminder") != 0 {
+			n.t.Errorf("a reminder for somebody who cannot be reached: %q", got)
+		}
+	})
 }
