@@ -390,6 +390,9 @@ func (s *stepping) moveIn(begun Place) {
 		s.o.Home = s.owner()
 	}
 	s.o.Routed = nil
+	if begun.In, begun.Person = "", ""; begun.Channel != "" && begun.Platform != s.o.Home.Platform && !s.e.Desk.Outside[begun.Lane()] {
+		s.o.Routed = []Place{begun} // all of it is shown there too: whoever began it may be on no other chat platform
+	}
 	for _, platform := range append([]string{begun.Platform}, s.policy.Surfaces...) {
 		for _, p := range s.policy.routed(s.o.Channel, platform) {
 			if p != s.o.Home && !slices.Contains(s.o.Routed, p) {
@@ -405,6 +408,9 @@ func (s *stepping) moveIn(begun Place) {
 func (p Policy) homeOf(channel string, begun Place, d Desk) (Place, bool) {
 	begun.In, begun.Person = "", ""
 	ours := append(p.routed(channel, begun.Platform), p.inside(begun.Platform))
+	for _, platform := range p.Surfaces { // somebody's direct messages are no place for the whole of it
+		ours = append(ours, p.routed(channel, platform)...)
+	}
 	inside := func(p Place) bool { return p.Channel != "" && !d.Outside[p.Lane()] }
 	unread := func(p Place) bool { return p.Channel != "" && d.Unread[p.Lane()] }
 	for _, may := range []func(Place) bool{inside, unread} {

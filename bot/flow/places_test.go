@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"switchback/bot/change"
+	"switchback/bot/tree"
 )
 
 // Where an outage goes on when its home is shared, or when nobody knows now whether it is.
@@ -78,6 +80,31 @@ func TestHomeOf(t *testing.T) {
 		p := Policy{Channels: []Route{{Slack: "C1"}}, Inside: Route{Slack: "C2"}, Surfaces: []string{"slack", "teams"}}
 		if got, ok := p.homeOf("chat", direct, tt.desk); got != tt.want || ok != tt.ok {
 			t.Errorf("%s: homeOf = %+v, %t, want %+v, %t", name, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+// An outage that somebody begins in their direct messages has the channel of another chat platform as its home, and is
+// shown to them as well.
+func TestBegunInDirectMessages(t *testing.T) {
+	direct := Place{Platform: "teams", Channel: "a:pat", In: "1"}
+	support := Place{Platform: "slack", Channel: "C1"}
+	for name, tt := range map[string]struct {
+		desk   Desk
+		home   Place
+		routed []Place
+	}{
+		"the channel is ours":   {Desk{}, support, []Place{{Platform: "teams", Channel: "a:pat"}}},
+		"the channel is shared": {Desk{Outside: map[string]bool{support.Lane(): true}}, Place{Platform: "teams", Channel: "a:pat"}, []Place{support}},
+	} {
+		p := Policy{Channels: []Route{{Slack: "C1"}}, Surfaces: []string{"slack", "teams"}}
+		w := Walk{By: Person{ID: "pat", Account: "teams:pat"}, Place: direct, Outage: "chat-1"}
+		o, _, err := StepOutage(p, Outage{}, change.Record{}, Event{ID: "1", At: time.Unix(0, 0), What: Begun{Walk: w, Leaf: tree.Node{ID: "late", Channel: "chat"}}, Desk: tt.desk})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Home != tt.home || !slices.Equal(o.Routed, tt.routed) {
+			t.Errorf("%s: at home in %+v, shown in %+v; want %+v and %+v", name, o.Home, o.Routed, tt.home, tt.routed)
 		}
 	}
 }
