@@ -418,7 +418,7 @@ func (s *paging) forget(what string) {
 // tellPage shows something about the page itself where what concerns nobody for certain is shown.
 func (s *paging) tellPage(what string, c card.Card) {
 	name := "page:" + s.page.ID + "/" + what + "/" + strconv.FormatInt(s.w.Told[what].Unix(), 36)
-	for _, place := range s.common() {
+	for _, place := range s.withInside(s.common()) {
 		s.do(Show{Message: name, Place: place, Card: c, Quiet: true})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"switchback/bot/change"
+	"switchback/bot/incident"
 	"switchback/bot/tree"
 )
 
@@ -108,6 +109,56 @@ func TestBegunInDirectMessages(t *testing.T) {
 		}
 	}
 }
+
+// R64: where people of other organisations read a channel, an incident of a status page is worked on in the inside one.
+func TestIncidentInASharedChannel(t *testing.T) {
+	for name, tt := range map[string]struct {
+		platform Directory
+		want     []string
+	}{
+		"shared":        {shared{"C0VOICE": true}, []string{"C0VOICE", "C0INSIDE"}},
+		"ours":          {shared{}, []string{"C0VOICE"}},
+		"not known now": {hanging{}, []string{"C0VOICE"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPaper(t)
+				p.policy.Inside = Route{Slack: "C0INSIDE"}
+				s := New(Config{Policy: p.policy, Directories: map[string]Directory{"slack": tt.platform}})
+				p.answer(noon, nil)
+				p.step(minute(2), Due{Timer: pollTimer})
+				what := PageRead{Page: "gladly", Reading: &incident.Reading{At: minute(2), PageID: "pg", Incidents: []incident.Snapshot{incident.Snapshot{
+					Page: "gladly", ID: "i1", Name: "Calls fail", Created: minute(1), At: minute(2), Via: incident.ByRead, Status: "investigating", Impact: "major",
+					Components: []incident.Component{{ID: "c1", Name: "Voice", Status: "major_outage"}},
+				}.Clean()}}}
+				e := Event{ID: "1", At: minute(2), What: what}
+				e.Desk.Outside, e.Desk.Unread = s.outsidePage(t.Context(), p.page, what)
+				_, _, effects, err := StepPage(p.policy, p.page, p.watch, p.cases, e)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, effect := range effects {
+					if show, ok := effect.(Show); ok && len(show.Card.Buttons) > 0 && !slices.Contains(got, show.Place.Channel) {
+						got = append(got, show.Place.Channel)
+					}
+				}
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("its buttons are in %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// shared is a chat platform on which people of other organisations read these channels.
+type shared map[string]bool
+
+func (shared) Account(context.Context, string) (Account, error) { return Account{}, nil }
+
+func (shared) Groups() bool { return true }
+
+func (s shared) Outside(_ context.Context, channel string) (bool, error) { return s[channel], nil }
 
 // hanging is a chat platform that takes each question and answers none.
 type hanging struct{}

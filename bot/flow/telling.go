@@ -30,6 +30,18 @@ func (s *paging) common() []Place {
 	return out
 }
 
+// withInside adds the own channel of a chat platform where people of other organisations read one of these: they see a
+// title there, and whoever should press a button needs a place for it.
+func (s *paging) withInside(places []Place) []Place {
+	for _, p := range slices.Clone(places) {
+		inside := s.policy.inside(p.Platform)
+		if s.e.Desk.Outside[p.Lane()] && !s.e.Desk.Unread[p.Lane()] && inside.Channel != "" && !slices.Contains(places, inside) {
+			places = append(places, inside)
+		}
+	}
+	return places
+}
+
 // places are where an incident is shown: the channels of its branches, the common one for what is not on the map, and
 // more by its severity.
 func (s *paging) places(snap incident.Snapshot, m incident.Match) []Place {
@@ -52,7 +64,7 @@ func (s *paging) places(snap incident.Snapshot, m incident.Match) []Place {
 			add(p)
 		}
 	}
-	return out
+	return s.withInside(out)
 }
 
 // tell saves an incident as it is now, and tells whoever it concerns what is new.

@@ -105,6 +105,7 @@ func (s *Service) onPage(ctx context.Context, b *batch, id string) error {
 	for id, c := range have {
 		cases[id] = c.Value
 	}
+	b.event.Desk.Outside, b.event.Desk.Unread = s.outsidePage(ctx, page, b.event.What)
 	next, changed, effects, err := StepPage(s.policy, page, b.watch.Value, cases, b.event)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUndecided, err)
@@ -142,6 +143,25 @@ func (s *Service) onPage(ctx context.Context, b *batch, id string) error {
 		}
 	}
 	return nil
+}
+
+// outsidePage is outside for the places of a status page.
+func (s *Service) outsidePage(ctx context.Context, page incident.Page, what What) (outside, unread map[string]bool) {
+	_, due := what.(Due)
+	if _, look := what.(Look); due || look { // these show nothing
+		return nil, nil
+	}
+	var places []Place
+	for _, platform := range s.policy.Surfaces {
+		for _, r := range s.policy.Channels {
+			places = append(places, r.on(platform))
+		}
+		places = append(places, Place{Platform: platform, Channel: page.Channel.On(platform)})
+		for _, a := range page.Also {
+			places = append(places, Place{Platform: platform, Channel: a.Channel.On(platform)})
+		}
+	}
+	return s.readBy(ctx, places)
 }
 
 // wanted are the incidents that an event may touch.
